@@ -5,7 +5,7 @@
  */
 export type KeyBytes = string
 
-export const toKeyBytes = (bytes: Uint8Array): KeyBytes => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice()
+export const toKeyBytes = (bytes: Uint8Array): KeyBytes => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 export const fromKeyBytes = (key: KeyBytes): Buffer => Buffer.from(key, 'latin1')
 
 /** How a cell's values become bytes: encoded once per commit; decoded when first read. */

@@ -1,0 +1,3 @@
+/** Reading JSON that came from outside. */
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

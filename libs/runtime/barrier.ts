@@ -34,7 +34,13 @@ export type Gap = { readonly id: string; readonly from: number; readonly to: num
 
 export type BarrierDecision =
   /** `commit`: the positions must be committed before a record is processed. */
-  | { readonly kind: 'run'; readonly positions: ReadonlyMap<string, number>; readonly commit: boolean; readonly why: string; readonly gaps: readonly Gap[] }
+  | {
+      readonly kind: 'run'
+      readonly positions: ReadonlyMap<string, number>
+      readonly commit: boolean
+      readonly why: string
+      readonly gaps: readonly Gap[]
+    }
   | { readonly kind: 'stay'; readonly status: 'halted' | 'retired' | 'ended' }
   /** The answer for C is older than S: ask again, bounded, then run from S and commit S again. */
   | { readonly kind: 'ask-again'; readonly positions: ReadonlyMap<string, number> }

@@ -52,7 +52,13 @@ export function decodeCommitRecord(value: Uint8Array): CommitRecord | undefined 
   }
   if (!isRecord(parsed)) return undefined
   const { stateId, epoch, n, status, positions } = parsed
-  if (typeof stateId !== 'string' || typeof epoch !== 'number' || typeof n !== 'number' || typeof status !== 'string' || !isRecord(positions)) {
+  if (
+    typeof stateId !== 'string' ||
+    typeof epoch !== 'number' ||
+    typeof n !== 'number' ||
+    typeof status !== 'string' ||
+    !isRecord(positions)
+  ) {
     return undefined
   }
   // The fields were written by encodeCommitRecord of this or an older release; absent maps are empty.

@@ -25,10 +25,17 @@ export class TaskTime {
   readonly #byId: Map<string, TimePart>
   #watermark = -Infinity
 
-  constructor(inputs: readonly TimeInput[], saved?: { readonly watermarks: Readonly<Record<string, number>>; readonly markersIn: Readonly<Record<string, Readonly<Record<string, number>>>> }) {
+  constructor(
+    inputs: readonly TimeInput[],
+    saved?: {
+      readonly watermarks: Readonly<Record<string, number>>
+      readonly markersIn: Readonly<Record<string, Readonly<Record<string, number>>>>
+    },
+  ) {
     this.#parts = inputs.map((input) => {
       const markers = new Map<string, number>()
-      for (const [task, watermark] of Object.entries(saved?.markersIn[input.id] ?? {})) if (input.upstream.includes(task)) markers.set(task, watermark)
+      for (const [task, watermark] of Object.entries(saved?.markersIn[input.id] ?? {}))
+        if (input.upstream.includes(task)) markers.set(task, watermark)
       const part = { input, watermark: saved?.watermarks[input.id] ?? -Infinity, markers }
       if (input.upstream.length > 0) part.watermark = minimumOf(part)
       return part

@@ -1,0 +1,52 @@
+/**
+ * Health, decided from the status document. Pure.
+ *
+ * live: fails only when the engine makes no progress although it should: its loop has made no turn for `livenessMs`, or it
+ * has failed. Never because of a rebalance, a long restore or a broker that is away: a restart would make those worse.
+ * ready: the worker is in its group and none of its tasks is still on the way to running.
+ */
+import type { StatusView } from './status-view.ts'
+
+export interface Verdict {
+  readonly ok: boolean
+  /** One sentence. */
+  readonly why: string
+}
+
+export interface Health {
+  readonly live: Verdict
+  readonly ready: Verdict
+  /** Its own, visible state: not ready, but healthy. */
+  readonly restoring: boolean
+  readonly restoreRemaining: number
+  readonly doNotScale: boolean
+}
+
+const ON_THE_WAY: ReadonlySet<string> = new Set(['assigned', 'fencing', 'restoring'])
+
+export function healthOf(status: StatusView, now: number, livenessMs: number): Health {
+  const restoring = status.tasks.filter((task) => task.state === 'restoring')
+  return {
+    live: live(status, now, livenessMs),
+    ready: ready(status),
+    restoring: restoring.length > 0,
+    restoreRemaining: restoring.flatMap((task) => task.restore).reduce((total, restore) => total + restore.remaining, 0),
+    doNotScale: status.doNotScale,
+  }
+}
+
+function live(status: StatusView, now: number, livenessMs: number): Verdict {
+  if (status.worker.state === 'failed') return { ok: false, why: `the worker has failed: ${status.fault?.message ?? 'no reason known'}` }
+  const silentMs = now - status.worker.lastTurnAt
+  if (silentMs > livenessMs) return { ok: false, why: `the loop of the engine has made no turn for ${Math.round(silentMs / 1000)} s` }
+  return { ok: true, why: `the worker is ${status.worker.state}` }
+}
+
+function ready(status: StatusView): Verdict {
+  const { state } = status.worker
+  if (state !== 'running' && state !== 'rebalancing') return { ok: false, why: `the worker is ${state}` }
+  const waiting = status.tasks.filter((task) => ON_THE_WAY.has(task.state))
+  if (waiting.length > 0)
+    return { ok: false, why: `tasks on the way to running: ${waiting.map((task) => `${task.name} (${task.state})`).join(', ')}` }
+  return { ok: true, why: status.tasks.length === 0 ? 'in the group, without tasks' : `${status.tasks.length} tasks` }
+}

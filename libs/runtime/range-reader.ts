@@ -49,41 +49,44 @@ export async function readRange(log: Log, clock: Clock, request: RangeRequest): 
   try {
     reader.assign(request.partition, request.from)
     let position = request.from
+    let progressAt = clock.monotonic()
     while (position < request.until) {
       if (request.signal.aborted)
         throw new Fault('MR5010', 'release-task', `reading ${name(request.partition)} was given up because the task is closing`)
       if (failure !== undefined) throw failure
       const batch = waiting.shift()
       if (batch === undefined) {
-        await waitForBatch(clock, request, (resolve) => (wake = resolve))
-        if (waiting.length === 0 && failure === undefined && !request.signal.aborted) throw stalled(request, position)
+        const left = progressAt + request.stallMs - clock.monotonic()
+        if (left <= 0) throw stalled(request, position)
+        await waitForBatch(clock, request.signal, left, (resolve) => (wake = resolve))
         continue
       }
       if (paused && waiting.length < WAITING_MAX / 2) {
         paused = false
         reader.resume(request.partition)
       }
-      if (batch.fetchedFrom !== position && batch.next <= position) continue
+      if (batch.fetchedFrom !== position || batch.next <= position) continue
       const records = batch.next > request.until ? batch.records.filter((r) => r.offset < request.until) : batch.records
       const next = Math.min(batch.next, request.until)
       await request.onRecords(records, next, batch.bytes)
       position = next
+      progressAt = clock.monotonic()
     }
   } finally {
     await reader.close()
   }
 }
 
-/** Waits until a batch arrives, the signal aborts, or the stall time is over. */
-async function waitForBatch(clock: Clock, request: RangeRequest, onWake: (resolve: () => void) => void): Promise<void> {
+/** Waits until a batch arrives, the signal aborts, or the time is over. */
+async function waitForBatch(clock: Clock, signal: AbortSignal, milliseconds: number, onWake: (resolve: () => void) => void): Promise<void> {
   const stop = new AbortController()
   const arrived = new Promise<void>((resolve) => onWake(resolve))
   const abort = (): void => stop.abort()
-  request.signal.addEventListener('abort', abort, { once: true })
+  signal.addEventListener('abort', abort, { once: true })
   try {
-    await Promise.race([arrived, clock.sleep(request.stallMs, stop.signal)])
+    await Promise.race([arrived, clock.sleep(milliseconds, stop.signal)])
   } finally {
-    request.signal.removeEventListener('abort', abort)
+    signal.removeEventListener('abort', abort)
     stop.abort()
   }
 }

@@ -1,0 +1,24 @@
+/** What the log cleaner leaves of a compacted partition. Pure. */
+import type { Entry } from './memory-topic.ts'
+
+/**
+ * Keeps, below `below` (the last stable offset), the newest committed record of each key; drops aborted records and, on
+ * `purgeTombstones` (what `delete.retention.ms` later is), the newest of a key when it is a tombstone, and transaction markers.
+ * Offsets stay what they are.
+ */
+export function compactEntries(entries: readonly Entry[], below: number, purgeTombstones: boolean): Entry[] {
+  const newest = new Map<string, number>()
+  for (const entry of entries) {
+    if (entry.record.offset >= below) break
+    if (entry.kind === 'data' && entry.state === 'committed' && entry.record.key !== null)
+      newest.set(textOf(entry.record.key), entry.record.offset)
+  }
+  return entries.filter(({ record, kind, state }) => {
+    if (record.offset >= below) return true
+    if (kind !== 'data') return !purgeTombstones
+    if (state === 'aborted' || record.key === null || newest.get(textOf(record.key)) !== record.offset) return false
+    return record.value !== null || !purgeTombstones
+  })
+}
+
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')

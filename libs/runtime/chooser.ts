@@ -3,17 +3,11 @@
  */
 import type { InputQueue } from './input-queue.ts'
 
-export type Choice =
-  | { readonly kind: 'take'; readonly queue: InputQueue }
-  /** Records wait, but an input is empty here and not known to be empty at its broker. */
-  | { readonly kind: 'wait' }
-  | { readonly kind: 'nothing' }
-
-const WAIT: Choice = { kind: 'wait' }
-const NOTHING: Choice = { kind: 'nothing' }
-
-/** `patient`: false when `maxIdleMs` is over and the empty input is no longer waited for. */
-export function choose(queues: readonly InputQueue[], patient: boolean): Choice {
+/**
+ * The queue to take from; 'wait' when records wait but another input is empty here and not known to be empty at its broker;
+ * undefined when there is nothing. `patient`: false when `maxIdleMs` is over and the empty input is no longer waited for.
+ */
+export function choose(queues: readonly InputQueue[], patient: boolean): InputQueue | 'wait' | undefined {
   let best: InputQueue | undefined
   let bestTime = Infinity
   let unknown = false
@@ -24,12 +18,11 @@ export function choose(queues: readonly InputQueue[], patient: boolean): Choice 
       continue
     }
     // Markers and refusals have no effect on order: they are taken at once.
-    if (head.kind !== 'record') return { kind: 'take', queue }
+    if (head.kind !== 'record') return queue
     if (best === undefined || head.record.timestamp < bestTime) {
       best = queue
       bestTime = head.record.timestamp
     }
   }
-  if (best === undefined) return NOTHING
-  return unknown && patient ? WAIT : { kind: 'take', queue: best }
+  return best !== undefined && unknown && patient ? 'wait' : best
 }

@@ -84,7 +84,7 @@ export class InputQueue {
   push(batch: FetchedBatch): boolean {
     if (batch.fetchedFrom !== this.#expected) return false
     this.#end = batch.lastStable
-    this.#atEnd = batch.next >= batch.lastStable
+    this.#atEnd = batch.next >= batch.highWatermark
     this.#expected = batch.next
     if (batch.records.length === 0) {
       if (this.empty) this.#position = batch.next

@@ -11,7 +11,18 @@
  */
 import { execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, openSync, closeSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { brokerProperties } from './broker-properties.ts'
@@ -23,6 +34,7 @@ import { killAndWait, processIs, waitForEnd } from './processes.ts'
 const run = promisify(execFile)
 const readyWithinMs = 120_000
 const gracefulStopMs = 8_000
+const brokerIds = [1, 2, 3]
 
 export interface LocalBroker {
   /** 1, 2, 3. */
@@ -97,8 +109,15 @@ export async function stopLocalCluster(dir: string, how: { readonly graceMs?: nu
   const running = cluster?.brokers.filter((broker) => broker.pid !== undefined) ?? []
   await Promise.all(running.map((broker) => endBroker(broker, graceMs)))
   rmSync(join(dir, 'cluster.json'), { force: true })
-  if (!how.keepData) rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
+  if (!how.keepData) removeData(dir)
   return running.length > 0
+}
+
+/** Only what a cluster has put there: the folder may be anybody's, by a slip in `--dir`. */
+function removeData(dir: string): void {
+  if (!existsSync(dir)) return
+  for (const id of brokerIds) rmSync(join(dir, `broker-${id}`), { recursive: true, force: true, maxRetries: 3 })
+  if (readdirSync(dir).length === 0) rmdirSync(dir)
 }
 
 /** kill -9, as a power cut would do it. */

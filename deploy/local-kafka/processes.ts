@@ -32,8 +32,8 @@ function commandLine(pid: number): string {
   try {
     if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
     return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
-  } catch (error) {
-    // Both ways fail in exactly one case that matters: the process does not exist.
-    return error instanceof Error ? '' : String(error)
+  } catch {
+    // Both ways fail in the one case that is asked for here: there is no such process.
+    return ''
   }
 }

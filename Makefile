@@ -1,0 +1,63 @@
+# Everything that a person or CI types. Each target installs what it needs first; Node 24 comes with node_modules, so any Node >= 20 with npm will do.
+
+# npm scripts and this PATH find node_modules/.bin/node (24) before the machine's own node.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+# Old npm settings of a machine must not fill every output with warnings.
+export npm_config_update_notifier := false
+export npm_config_loglevel := error
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check integration bench kafka-up kafka-down kafka-status format lint types architecture lock docker clean
+
+help: ## This list
+	@echo "Millrace: exactly-once stream processing on Kafka. Targets:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Install node_modules (Node 24 included) as package-lock.json says
+	@sh deploy/scripts/install.sh
+
+demo: install ## The whole story on a real Kafka: two workers, one killed on the way, results checked (under 2 minutes)
+	@node services/demo/main.ts
+
+test: install ## Every check and every test, also those on a real Kafka; the last line counts them
+	@node test/support/run-tests.ts all
+
+check: install ## Format, lint, types, architecture, unit, property and simulation tests (no Kafka)
+	@node test/support/run-tests.ts check
+
+integration: install ## Only the tests on a real Kafka
+	@node test/support/run-tests.ts integration
+
+bench: install ## Millrace against Kafka Streams on one broker
+	@node test/benchmark/main.ts
+
+kafka-up: install ## A Kafka at 127.0.0.1:9092 (KAFKA_BROKERS, else docker compose, else Java)
+	@node deploy/local-kafka/local-kafka.ts up
+
+kafka-down: install ## End that Kafka and remove its data
+	@node deploy/local-kafka/local-kafka.ts down
+
+kafka-status: install ## Whether a Kafka answers
+	@node deploy/local-kafka/local-kafka.ts status
+
+format: install ## Rewrite all files in the house format
+	@prettier --write --log-level warn .
+
+lint: install ## oxlint with types
+	@npm run --silent lint
+
+types: install ## tsc
+	@npm run --silent check:types
+
+architecture: install ## The rules of style.md that a program can check
+	@node test/support/run-tests.ts architecture
+
+lock: install ## After npm install: complete package-lock.json for all platforms
+	@node deploy/scripts/complete-lock.ts
+
+docker: ## Build the image millrace:dev
+	docker build -f deploy/Dockerfile -t millrace:dev .
+
+clean: ## Remove node_modules, the local Kafka and everything else that can be made again
+	@if [ -x node_modules/.bin/node ]; then node deploy/local-kafka/local-kafka.ts down; fi
+	rm -rf node_modules .millrace coverage

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Installs node_modules when it is not what package-lock.json and the patches say; `install.sh stamp` (npm's postinstall) notes what was
+# installed. By content and not by time, so that a checkout, a pull and `npm install` of one more package all do the right thing.
+set -eu
+cd "$(dirname "$0")/../.."
+stamp=node_modules/.millrace-installed
+
+contents() {
+  cat package-lock.json deploy/patches/*.patch 2>/dev/null | cksum
+}
+
+if [ "${1:-}" = stamp ]; then
+  contents >"$stamp"
+elif [ ! -f "$stamp" ] || [ "$(contents)" != "$(cat "$stamp")" ]; then
+  command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or later (https://nodejs.org); Node 24 itself comes by npm" >&2; exit 1; }
+  echo "installing node_modules (npm ci)"
+  npm ci --no-audit --no-fund --loglevel=error </dev/null
+fi

@@ -43,6 +43,8 @@ export function storeVerdict(
 
 export interface RestoreProgress {
   readonly step: string
+  /** Where this restore began. */
+  readonly from: number
   readonly position: number
   readonly end: number
   readonly bytesRead: number
@@ -90,12 +92,13 @@ export async function restoreStores(
   for (const changelog of changelogs) {
     const { step } = changelog
     let bytesRead = 0
+    const from = positions[step] ?? 0
     const report = (): void =>
-      context.onProgress({ step, position: positions[step] ?? 0, end: changelog.fence + 1, bytesRead, startedAt: begun })
+      context.onProgress({ step, from, position: positions[step] ?? 0, end: changelog.fence + 1, bytesRead, startedAt: begun })
     report()
     await readRange(context.log, context.clock, {
       partition: { topic: changelog.topic, partition: context.partition },
-      from: positions[step] ?? 0,
+      from,
       until: changelog.fence + 1,
       stallMs: context.stallMs,
       signal: context.signal,

@@ -4,7 +4,7 @@
  * Owns: the producer and the open store while it holds them, and the one background loop `#main`. Everything else asks it by
  * `start`, `suspend`, `resume`, `close` and looks at it by `status`.
  */
-import { assert, Fault } from '../faults/fault.ts'
+import { assert, BrokenPromise, Fault } from '../faults/fault.ts'
 import { acquire } from './acquire.ts'
 import type { AcquireContext, Acquired } from './acquire.ts'
 import { compareNow } from './compare-positions.ts'
@@ -46,6 +46,8 @@ export class Task {
   readonly history: TaskHistory = { commits: 0, lastCommitAt: undefined, lastCommitMs: undefined, aborts: 0, fenced: 0 }
   readonly restores = new Map<string, RestoreProgress>()
   since: number
+  /** When the loop last looked for work: /live watches it. */
+  lastTurnAt: number
   fault: Error | undefined
   #state: TaskLifeState = 'assigned'
   #run: TaskRun | undefined
@@ -57,12 +59,14 @@ export class Task {
   #abort = new AbortController()
   #wanted: 'run' | 'suspend' | 'close' = 'suspend'
   #quiet: (() => void)[] = []
+  #lost = false
   #failures = 0
   #lastFailure: string | undefined
 
   constructor(context: TaskContext) {
     this.context = context
     this.since = context.clock.now()
+    this.lastTurnAt = this.since
   }
 
   get name(): string {
@@ -95,7 +99,7 @@ export class Task {
   /** Gives everything back. With `now` nothing more is committed: the group has given the task to somebody else. */
   async close(now = false): Promise<void> {
     this.#wanted = 'close'
-    if (now) this.#dropRun()
+    if (now) this.#lost = true
     await this.#settled()
     await this.#main
   }
@@ -140,6 +144,7 @@ export class Task {
       try {
         await this.#turn()
       } catch (error) {
+        if (error instanceof BrokenPromise) this.context.onStopped(error)
         await this.#failed(error)
       }
     }
@@ -213,6 +218,7 @@ export class Task {
       throw fault
     }
     const worked = await run.turn()
+    this.lastTurnAt = this.context.clock.now()
     this.#resumeReading(run)
     if (run.commitDueIn() === 0) {
       if (run.inFlight === undefined) run.startCommit()
@@ -282,6 +288,7 @@ export class Task {
   async #failed(error: unknown): Promise<void> {
     await this.#release()
     if (this.#wanted !== 'run') {
+      if (this.#state === 'closed') return this.#noteClose(error)
       if (this.#state !== 'stopped' && this.#state !== 'assigned') this.#backToAssigned()
       return
     }
@@ -374,16 +381,9 @@ export class Task {
 
   async #closeNow(): Promise<void> {
     try {
-      if (this.#state === 'running') await this.#run?.finish()
-      const held = this.#held
-      if (held !== undefined && ownsState(this.#state))
-        await held.state.writeMark({
-          ...(held.state.mark ??
-            (() => {
-              throw new Error('an open store has a mark')
-            })()),
-          completeAt: this.context.clock.now(),
-        })
+      if (this.#state === 'running' && !this.#lost) await this.#run?.finish()
+      const mark = this.#held?.state.mark
+      if (mark !== undefined && ownsState(this.#state)) await this.#held?.state.writeMark({ ...mark, completeAt: this.context.clock.now() })
     } finally {
       await this.#release()
       this.#move('close')

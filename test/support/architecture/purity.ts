@@ -1,0 +1,83 @@
+/** libs/dataflow is what is computed: no waiting, no clock, no randomness, no machine. */
+import { at, type Rule } from './rule.ts'
+import { importsOf } from './imports.ts'
+import { nameAt, walk, type SourceFile, type SyntaxNode } from './source-file.ts'
+
+/** Formats may fetch a schema, in these methods only (libs/dataflow/format.ts). */
+const methodsThatMayWait = ['open', 'prepareDecode']
+
+const impureNames = [
+  'performance',
+  'process',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'fetch',
+  'crypto',
+  'console',
+  'globalThis',
+]
+const impureMembers = ['Date.now', 'Math.random']
+
+export const purityRules: readonly Rule[] = [
+  { name: 'libs/dataflow does not wait: no async, no await', check: (file) => inDataflow(file, checkWaiting) },
+  { name: 'libs/dataflow takes time, randomness and identity as arguments', check: (file) => inDataflow(file, checkWorld) },
+  { name: 'libs/dataflow imports nothing of Node', check: (file) => inDataflow(file, checkNode) },
+]
+
+function inDataflow(file: SourceFile, check: (file: SourceFile) => string[]): string[] {
+  return file.path.startsWith('libs/dataflow/') ? check(file) : []
+}
+
+function checkWaiting(file: SourceFile): string[] {
+  const found: string[] = []
+  walk(file.statements, (node) => {
+    if (methodsThatMayWait.includes(nameAt(node, 'key') ?? '')) return false
+    if (node['async'] === true) found.push(at(file, file.lineOf(node), 'is async'))
+    if (node.type === 'AwaitExpression' || node['isAwait'] === true) found.push(at(file, file.lineOf(node), 'awaits'))
+    return true
+  })
+  return found
+}
+
+function checkWorld(file: SourceFile): string[] {
+  const found: string[] = []
+  walk(file.statements, (node) => {
+    const name = worldName(node)
+    if (name !== undefined) found.push(at(file, file.lineOf(node), `uses ${name}`))
+    // The names of properties are not uses: only what they hang on is looked at.
+    if (node.type === 'MemberExpression')
+      walk(
+        node['object'],
+        (inner) =>
+          void (impureNames.includes(identifier(inner) ?? '') && found.push(at(file, file.lineOf(inner), `uses ${identifier(inner)}`))),
+      )
+    return node.type !== 'MemberExpression' && !node.type.startsWith('Ts')
+  })
+  return found
+}
+
+function checkNode(file: SourceFile): string[] {
+  return importsOf(file).flatMap((one) =>
+    one.packageName?.startsWith('node:') === true ? [at(file, one.line, `imports ${one.specifier}`)] : [],
+  )
+}
+
+function worldName(node: SyntaxNode): string | undefined {
+  if (node.type === 'MemberExpression') {
+    const member = `${nameAt(node, 'object') ?? ''}.${nameAt(node, 'property') ?? ''}`
+    return impureMembers.includes(member) ? member : undefined
+  }
+  if (node.type === 'NewExpression' && nameAt(node, 'callee') === 'Date' && isEmpty(node['arguments'])) return 'new Date()'
+  const name = identifier(node)
+  return name !== undefined && impureNames.includes(name) ? name : undefined
+}
+
+function identifier(node: SyntaxNode): string | undefined {
+  return node.type === 'Identifier' && typeof node['value'] === 'string' ? node['value'] : undefined
+}
+
+function isEmpty(value: unknown): boolean {
+  return !Array.isArray(value) || value.length === 0
+}

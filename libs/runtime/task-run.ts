@@ -270,7 +270,7 @@ export class TaskRun {
     const place = { topic: queue.wiring.topic, partition: queue.wiring.partition, offset: item.raw.offset, task: task.name }
     if (policy === 'stop')
       throw new Fault(
-        'MR6001',
+        'MR5041',
         'stop-task',
         `${place.topic}-${place.partition}@${place.offset} cannot be used (${item.reason}): ${item.message}. The source says onRefused: 'stop'; mend the record's producer and set onRefused to 'dead-letter' or 'skip' to pass it`,
         { place },

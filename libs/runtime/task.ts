@@ -326,7 +326,7 @@ export class Task {
     if (error.policy === 'stop' || this.#poison.size >= POISON_MAX) {
       this.#stop(
         new Fault(
-          'MR6002',
+          'MR5042',
           'stop-task',
           `user code failed on the record ${error.id}: ${error.message}. Nothing of it was committed; mend the code and start again, or set onRefused to 'dead-letter' to set such records aside`,
           { place: { task: this.name }, cause: error },

@@ -69,7 +69,7 @@ export function wire(plan: TopologyPlan, external: ReadonlyMap<string, number>):
   const missing = [...externalInputs, ...sinks].filter((topic) => !external.has(topic))
   if (missing.length > 0) {
     throw new Fault(
-      'MR3101',
+      'MR5008',
       'stop',
       `${missing.length === 1 ? 'the topic' : 'the topics'} ${missing.join(', ')} of ${plan.name} v${plan.version} ${missing.length === 1 ? 'does' : 'do'} not exist; create them, for example with: millrace topics create <module> --external --partitions 4`,
       { place: { topic: missing[0] } },
@@ -115,7 +115,7 @@ function checkCoPartitioned(sub: SubTopologyPlan, counts: readonly number[], nam
   if (!sub.coPartitioned || new Set(counts).size <= 1) return
   const list = sub.inputs.map((input, index) => `${topicOf(names, input)} has ${counts[index]}`).join(', ')
   throw new Fault(
-    'MR3102',
+    'MR5009',
     'stop',
     `inputs that meet in a stateful step of ${sub.name} must have the same number of partitions: ${list}; put a keyBy() before the step, or create the topics with equal counts`,
     { place: { step: sub.name } },

@@ -127,15 +127,9 @@ export class Worker {
     this.#end({ kind: 'stopped' })
   }
 
-  /** Ends at once, as a crash would: nothing is committed, the group is not told (test kit). */
-  async crash(): Promise<void> {
-    this.#state = 'stopping'
-    this.#abort.abort()
-    await Promise.all([...this.tasks.values()].map((task) => task.close(true)))
-    this.#purge?.stop()
-    await this.#reader?.close()
-    this.#state = 'stopped'
-    this.#end({ kind: 'stopped' })
+  /** Asks the group for a rebalance. */
+  rejoin(): void {
+    this.#member?.rejoin()
   }
 
   status(): WorkerStatus {

@@ -1,0 +1,227 @@
+/** Codes of task life and the acquire barrier. */
+import type { FaultEntry } from './fault.ts'
+
+export const taskCodes: readonly FaultEntry[] = [
+  {
+    code: 'MR5001',
+    title: 'The plan of a topology is out of order',
+    story:
+      'A sub-topology stands before the one that feeds it. Millrace builds plans in order, so this is a defect of Millrace; nothing was started.',
+    cure: 'Report it with the output of `millrace topology <module> --format json`.',
+    example: 'the plan of surge-pricing lists ride-requests behind its reader',
+  },
+  {
+    code: 'MR5002',
+    title: 'The manifest could not be written',
+    story:
+      'At the first run one worker writes the manifest into the control topic. Other workers that started at the same moment kept taking the topic over. Nothing was started.',
+    cure: 'Start one worker first, the others a few seconds later.',
+    example: 'the manifest of surge-pricing v1 could not be written to surge-pricing.v1.control in 20 tries',
+  },
+  {
+    code: 'MR5003',
+    title: 'The topology does not fit the stored state',
+    story:
+      'The control topic holds a manifest: sub-topologies, stores and task counts of the release that made the state. This release has other ones; it would read that state with other eyes. It was refused before anything was touched.',
+    cure: 'Give the changed topology a new version, so that it builds its own state from the log; or start the release that fits.',
+    example: 'surge-pricing v1 has state of another shape than this release: the stateful step smoothing of cell is gone or was renamed',
+  },
+  {
+    code: 'MR5004',
+    title: 'The application was re-created while a worker ran',
+    story:
+      'The manifest in the control topic has another state id than the one that this worker started with. Its state belongs to a former life. The worker ended.',
+    cure: 'Start the worker again. If nobody deleted topics on purpose, find out who did.',
+    example: 'the manifest in surge-pricing.v1.control is no longer the one that this worker started with',
+  },
+  {
+    code: 'MR5005',
+    title: 'An internal topic has unsafe settings',
+    story:
+      'Changelogs, commit topics and the control topic must be compacted and never expire; repartition topics and dead letters must not expire. Otherwise state would be lost in silence. The worker did not start.',
+    cure: 'Change the settings that the message names with kafka-configs --alter, or delete the topics before the first run and let Millrace create them.',
+    example:
+      "internal topics do not have the settings that keep state safe: shop.v1.totals.changelog: cleanup.policy is 'delete', must be 'compact'",
+  },
+  {
+    code: 'MR5006',
+    title: 'Internal topics are gone',
+    story:
+      'The manifest says that the application has run, but some of its internal topics no longer exist. An empty one in their place would mean state lost without a word, so nothing was created.',
+    cure: 'Restore the topics, or use a new version of the application, which reprocesses the inputs.',
+    example: 'surge-pricing v1 has run before, but its internal topics surge-pricing.v1.cell-minute.changelog are gone',
+  },
+  {
+    code: 'MR5007',
+    title: 'The group assigned a task that the topology does not have',
+    story:
+      'The leader of the group runs another topology under the same application and version. The worker ended before it touched state.',
+    cure: 'Run one release for each application version; give changed topologies a new version.',
+    example: 'the group gave this worker the task cell.3, which its topology does not have',
+  },
+  {
+    code: 'MR5008',
+    title: 'A topic is missing',
+    story:
+      'A topic that the topology reads or writes does not exist. Millrace creates only its internal topics, since partition counts of the others are your decision. Nothing was started.',
+    cure: 'Create it, for example with `millrace topics create <module> --external --partitions 4`.',
+    example: 'the topic ride-requests of surge-pricing v1 does not exist',
+  },
+  {
+    code: 'MR5009',
+    title: 'Inputs that meet have different partition counts',
+    story:
+      'Records with one key must meet in one task, which needs equal partition counts of the topics that a stateful step reads together. Nothing was started.',
+    cure: 'Put a keyBy() before the step (it repartitions), or create the topics with equal counts.',
+    example: 'inputs that meet in a stateful step of orders must have the same number of partitions: orders has 4, payments has 6',
+  },
+  {
+    code: 'MR5010',
+    title: 'A task was closed while it was being acquired',
+    story: 'The group rebalanced or the worker is ending while the task restored. What was restored is kept.',
+    cure: 'Nothing: another worker, or this one at the next assignment, goes on.',
+    example: 'reading shop.v1.totals.changelog-2 was given up because the task is closing',
+  },
+  {
+    code: 'MR5011',
+    title: 'Reading to a known end made no progress',
+    story:
+      'A restore or a start reads a partition to a known position, and nothing came for restoreStallMs. Usually a transaction that nobody ends holds the last stable offset (a hanging transaction), or the broker of the partition is away. The task stopped.',
+    cure: 'Look for hanging transactions with kafka-transactions.sh find-hanging and abort them; check the brokers; start the worker again.',
+    example: 'reading shop.v1.totals.changelog-2 made no progress for 60000 ms at position 1200 of 1300',
+  },
+  {
+    code: 'MR5012',
+    title: 'A partition cannot be read from the wanted position',
+    story:
+      'The log begins later or ends earlier than expected: records were deleted, or the topic was truncated or re-created, while the task was acquired. It is acquired again and looks anew.',
+    cure: 'Nothing if it does not repeat. Else find out who deletes records of internal topics.',
+    example: 'shop.v1.totals.changelog-2 has the range 500 to 900 and cannot be read from 100',
+  },
+  {
+    code: 'MR5013',
+    title: 'A restore took too long for tombstones',
+    story:
+      'A rebuild that runs longer than half of delete.retention.ms may miss a tombstone that was purged meanwhile, and deleted keys would return. It starts again.',
+    cure: 'If it repeats, raise delete.retention.ms of the changelog, or use standby or faster disks.',
+    example: 'restoring totals of shop.0 took longer than half of delete.retention.ms',
+  },
+  {
+    code: 'MR5014',
+    title: 'The changelog has lost its beginning',
+    story:
+      'The local store must be rebuilt, but the changelog no longer begins where the state began: somebody deleted records. The rest alone would give wrong state, so the task stopped.',
+    cure: 'Reprocess: use a new version of the application.',
+    example: 'shop.0 must be rebuilt from shop.v1.totals.changelog, but that begins at 400 and its state began at 0',
+  },
+  {
+    code: 'MR5020',
+    title: "The group's offsets are newer than the state",
+    story:
+      'Another owner committed between the fence and the look at the offsets; the task is acquired again. When the same answer comes twice in a row from the unfenced owner, the changelog or commit topic has lost its tail, and the task stops.',
+    cure: 'Nothing the first time. If the task stopped: the brokers lost acknowledged records (unclean leader election?). Use a new version of the application to reprocess.',
+    example: "cell.2: the group's offsets are newer than the state that the changelog gave",
+  },
+  {
+    code: 'MR5021',
+    title: 'A newer epoch was announced',
+    story:
+      'The offsets carry the marker of an epoch that this state has not reached: somebody reset the application with a newer release. This release cannot follow; nothing was changed.',
+    cure: 'Start the release that announced the reset.',
+    example: 'cell.2: epoch 2 was announced for ride-requests:2',
+  },
+  {
+    code: 'MR5022',
+    title: 'Offsets were moved back',
+    story:
+      "The group's committed offsets carry no marker of Millrace and lie behind what the state stands for: a tool moved them. Going on from there would count records twice; ignoring the move would ignore your wish. The task stopped and changed nothing.",
+    cure: 'To reprocess now, give the topology a new version. To go on as before, delete the offsets of these topics (kafka-consumer-groups --delete-offsets); the task then goes on from its state.',
+    example: "cell.2: somebody moved the group's offsets of ride-requests:2 back",
+  },
+  {
+    code: 'MR5023',
+    title: 'State is lost',
+    story:
+      'The group has offsets that this application committed, but the commit record that belongs to them is gone. Starting at these offsets would go on with empty state. The task stopped.',
+    cure: 'Delete the consumer group to start from the beginning, or restore the internal topics.',
+    example: 'cell.2, ride-requests:2: the group has offsets that this application committed, but the state is gone',
+  },
+  {
+    code: 'MR5024',
+    title: 'A task that has run has neither state nor offsets',
+    story:
+      'The control topic knows that this task has run, but its commit record and its offsets are gone. Starting from the beginning would write all outputs again. The task stopped.',
+    cure: 'If that is what you want, delete all internal topics of the application, the control topic too; else use a new version.',
+    example: 'cell.2, ride-requests:2: this task has run before',
+  },
+  {
+    code: 'MR5025',
+    title: 'Offsets were moved forward',
+    story: "A tool moved the group's offsets forward. The records in between would never be processed. The task stopped.",
+    cure: 'Set onSkip: accept to leave them out, or move the offsets back to where they were.',
+    example: "cell.2, ride-requests:2: somebody moved the group's offsets forward",
+  },
+  {
+    code: 'MR5026',
+    title: 'Records are no longer in the log',
+    story: 'Retention deleted records before they were processed. The task stopped rather than leave them out in silence.',
+    cure: 'Set onGap: accept-gap to go on behind the gap (it is logged), and raise the retention of the topic.',
+    example: 'cell.2, ride-requests:2: the records at the next position are no longer in the log',
+  },
+  {
+    code: 'MR5027',
+    title: 'A topic was re-created or truncated',
+    story:
+      'The last record that was read is another one today, or the log ends before the next position. Offsets of the old topic mean nothing in the new one. The task stopped.',
+    cure: 'Use a new version of the application for the new topic.',
+    example: 'cell.2, ride-requests:2: the topic is not the one that was read before',
+  },
+  {
+    code: 'MR5031',
+    title: 'A record of a newer epoch arrived',
+    story:
+      'The stage before was reset and its records carry a newer epoch. This release cannot follow a reset; mixing epochs would give wrong results. The task stopped.',
+    cure: 'Start the release that reset the application.',
+    example: 'cell.2 read a record of epoch 2 but stands at epoch 1',
+  },
+  {
+    code: 'MR5032',
+    title: 'User code failed in a timer or window',
+    story:
+      'A function of the topology threw while no record was being processed, so there is no record to set aside. Nothing of the transaction was committed; the task stopped.',
+    cure: 'Mend the code and start again: the timer fires then. Nothing is lost.',
+    example: "an event-time timer or window of cell.2 failed in user code: Cannot read properties of undefined (reading 'price')",
+  },
+  {
+    code: 'MR5033',
+    title: 'Offsets changed during a rebalance',
+    story:
+      'The task stayed with this worker over a rebalance, but the committed offsets are no longer its own. It is acquired again and looks at them anew.',
+    cure: 'Nothing, unless another message follows.',
+    example: "cell.2: the group's offsets changed while the group was rebalancing",
+  },
+  {
+    code: 'MR5034',
+    title: 'An input ran out of range',
+    story:
+      'While it was read, the input was truncated or re-created, or its records were deleted. Positions are never reset in silence: the task is acquired again, and the barrier decides what the range means.',
+    cure: 'See the message that follows (MR5026 or MR5027).',
+    example: 'ride-requests:2 has the range 500 to 900 and cannot be read from 100',
+  },
+  {
+    code: 'MR5041',
+    title: 'A record cannot be used and the source says stop',
+    story:
+      "The record cannot be decoded or has no valid key or time, and its source has onRefused: 'stop'. Nothing behind it was processed.",
+    cure: "Mend what writes such records. To pass this one set onRefused to 'dead-letter' or 'skip'.",
+    example: 'ride-requests-2@1203 cannot be used (value): Unexpected token',
+  },
+  {
+    code: 'MR5042',
+    title: 'User code failed on a record and the source says stop',
+    story:
+      "A function of the topology threw on a record whose source has onRefused: 'stop' (or thousands of records failed one after another). Nothing of the transaction was committed.",
+    cure: "Mend the code and start again, or set onRefused to 'dead-letter' to set such records aside.",
+    example: 'user code failed on the record ride-requests:2:1203: amount is not a number',
+  },
+]

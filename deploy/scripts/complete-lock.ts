@@ -55,11 +55,13 @@ function platformOf(name: string): Pick<LockEntry, 'os' | 'cpu' | 'libc'> {
 
 if (import.meta.main) {
   const file = 'package-lock.json'
+  // npm's own file; what is read of it is LockEntry.
   const lock = JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string, LockEntry> }
   const missing = missingFromLock(lock.packages)
-  for (const { path, entry } of missing) lock.packages[path] = entry
-  const [root = [], ...rest] = Object.entries(lock.packages).map((pair) => pair)
-  lock.packages = Object.fromEntries([root as [string, LockEntry], ...rest.toSorted(([left], [right]) => left.localeCompare(right, 'en'))])
-  writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
-  process.stdout.write(`package-lock.json: ${missing.length} platform packages added\n`)
+  if (missing.length > 0) {
+    const entries = [...Object.entries(lock.packages), ...missing.map(({ path, entry }): [string, LockEntry] => [path, entry])]
+    lock.packages = Object.fromEntries(entries.toSorted(([left], [right]) => left.localeCompare(right, 'en')))
+    writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
+    process.stdout.write(`package-lock.json: ${missing.length} platform packages added\n`)
+  }
 }

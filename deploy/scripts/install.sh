@@ -1,6 +1,9 @@
 #!/bin/sh
-# Installs node_modules when it is not what package-lock.json and the patches say; `install.sh stamp` (npm's postinstall) notes what was
-# installed. By content and not by time, so that a checkout, a pull and `npm install` of one more package all do the right thing.
+# Installs node_modules when it is not what package-lock.json and the patches say. By content and not by time, so that a checkout, a pull
+# and `npm install` of one more package all do the right thing.
+#
+#   install.sh          npm ci, if needed
+#   install.sh after    npm's postinstall: applies the patches, completes the lock (only where Node 24 was installed too), notes what is there
 set -eu
 cd "$(dirname "$0")/../.."
 stamp=node_modules/.millrace-installed
@@ -9,7 +12,9 @@ contents() {
   cat package-lock.json deploy/patches/*.patch 2>/dev/null | cksum
 }
 
-if [ "${1:-}" = stamp ]; then
+if [ "${1:-}" = after ]; then
+  patch-package --patch-dir deploy/patches
+  if [ -x node_modules/.bin/node ]; then node_modules/.bin/node deploy/scripts/complete-lock.ts; fi
   contents >"$stamp"
 elif [ ! -f "$stamp" ] || [ "$(contents)" != "$(cat "$stamp")" ]; then
   command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or later (https://nodejs.org); Node 24 itself comes by npm" >&2; exit 1; }

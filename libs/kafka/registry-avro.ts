@@ -1,14 +1,16 @@
 /** Avro: what was written by any version of the schema is read as ours (Avro's schema resolution: defaults, promotions, aliases). */
-import { Type, type Schema } from 'avsc'
+import avsc from 'avsc'
+import type { Schema } from 'avsc'
 import type { SchemaCodec } from './registry-codec.ts'
 
-export function avroCodec(schema: Schema): SchemaCodec {
-  const ours = Type.forSchema(schema)
+export function avroCodec(schema: object): SchemaCodec {
+  // avsc checks it; its type would refuse every schema that comes from a file.
+  const ours = avsc.Type.forSchema(schema as Schema)
   return {
     kind: 'AVRO',
     schemaText: JSON.stringify(schema),
     readerOf: (writer) => {
-      if (!(writer instanceof Type)) throw new Error('the registry client gave no Avro type')
+      if (!(writer instanceof avsc.Type)) throw new Error('the registry client gave no Avro type')
       const resolver = ours.createResolver(writer)
       return (payload) => plain(ours.fromBuffer(payload, resolver))
     },

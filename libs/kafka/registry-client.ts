@@ -59,13 +59,22 @@ export class SchemaRegistry {
 
   /** The id of the schema in the subject, registered if that is allowed and needed, and the client's form of it. */
   async idOf(kind: SchemaKind, schema: string, subject: string): Promise<{ readonly id: number; readonly schema: unknown }> {
+    const inSubject = inClientForm(kind, schema)
     const compatibility = COMPATIBILITY[this.options.compatibility ?? 'BACKWARD']
-    const confluentSchema = inClientForm(kind, schema)
+    const register = async (): Promise<number> => {
+      if (this.options.register === false)
+        throw new Fault('MR6904', 'stop', `subject ${subject} does not hold the schema, and registration is off`)
+      return this.ask(async () => (await this.client.register(inSubject, { subject, compatibility })).id)
+    }
     try {
-      const id = await this.ask(async () => {
-        if (this.options.register === false) return this.client.getRegistryIdBySchema(subject, confluentSchema)
-        return (await this.client.register(confluentSchema, { subject, compatibility })).id
-      })
+      const id =
+        (await this.lookUp(inSubject, subject)) ??
+        (await register().catch(async (error: unknown) => {
+          // Workers start together: of several first registrations of one subject the registry may refuse all but one.
+          const byAnother = await this.lookUp(inSubject, subject)
+          if (byAnother === undefined) throw error
+          return byAnother
+        }))
       return { id, schema: await this.ask(() => this.client.getSchema(id)) }
     } catch (error) {
       throw this.registrationFault(error, subject)
@@ -99,6 +108,17 @@ export class SchemaRegistry {
 
   private forgetUnusable(): void {
     for (const [id, { kind }] of this.writers) if (kind === 'unusable') this.writers.delete(id)
+  }
+
+  /** Undefined: the subject does not hold this schema. */
+  private async lookUp(schema: ReturnType<typeof inClientForm>, subject: string): Promise<number | undefined> {
+    try {
+      return await this.ask(() => this.client.getRegistryIdBySchema(subject, schema))
+    } catch (error) {
+      const answer = answerIn(error)
+      if (answer?.status === 404 && answer.fromRegistry) return undefined
+      throw error
+    }
   }
 
   private async fetchWriter(id: number): Promise<WriterSchema> {
@@ -143,7 +163,7 @@ export class SchemaRegistry {
     if (answer?.status === 409) return new Fault('MR6902', 'stop', `subject ${subject} refuses the schema as incompatible: ${text}`, cause)
     if (answer?.status === 422)
       return new Fault('MR6905', 'stop', `subject ${subject}: the registry calls the schema not valid: ${text}`, cause)
-    if (answer !== undefined && !(answer.status === 404 && answer.fromRegistry)) return this.strangerFault(error, answer.status)
+    if (answer !== undefined) return this.strangerFault(error, answer.status)
     if (error instanceof Error && error.name === 'ConfluentSchemaRegistryArgumentError') {
       return new Fault('MR6905', 'stop', `subject ${subject}: the schema is not valid: ${text}`, cause)
     }
@@ -161,9 +181,11 @@ function inClientForm(kind: SchemaKind, schema: string) {
   return kind === 'PROTOBUF' ? { type: SchemaType.PROTOBUF as const, schema } : { type: SchemaType.JSON as const, schema }
 }
 
-/** The HTTP answer behind an error of the client, if there was one. */
+/** The HTTP answer behind an error of the client, if there was one. A look-up that finds nothing loses its status 404 in the client. */
 function answerIn(error: unknown): { readonly status: number; readonly fromRegistry: boolean } | undefined {
-  if (!(error instanceof Error) || !('status' in error) || typeof error.status !== 'number') return undefined
+  if (!(error instanceof Error)) return undefined
+  if (error.name === 'ConfluentSchemaRegistryError') return { status: 404, fromRegistry: !error.message.includes('Error, status 404') }
+  if (!('status' in error) || typeof error.status !== 'number') return undefined
   return { status: error.status, fromRegistry: !error.message.includes(`Error, status ${error.status}`) }
 }
 

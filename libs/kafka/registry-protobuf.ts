@@ -26,7 +26,8 @@ export function protobufCodec(schema: string, messageName?: string): SchemaCodec
         const { index, message } = decodeMessageIndex(payload)
         const { fullName } = messageAt(theirs, index)
         if (fullName !== ours.fullName) throw new Error(`the message is ${fullName}, expected ${ours.fullName}`)
-        return ours.toObject(ours.decode(message), { longs: String, enums: String, defaults: true })
+        // The plain reader: the one for Buffers takes a string that ends early for whole.
+        return ours.toObject(ours.decode(new protobuf.Reader(message)), { longs: String, enums: String, defaults: true })
       }
     },
     writer: () => (value) => {

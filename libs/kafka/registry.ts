@@ -14,7 +14,6 @@
  * nothing for good: Fault MR6901, `retry`. A schema that the registry refuses stops the worker at its start: MR6902.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Schema as AvroSchema } from 'avsc'
 import type { Format } from '../dataflow/format.ts'
 import { Fault } from '../faults/fault.ts'
 import { avroCodec } from './registry-avro.ts'
@@ -40,8 +39,8 @@ export interface InRegistry<Read, Write> {
   readonly subject?: string | undefined
 }
 
-/** Avro. Read values are resolved to our schema: fields that the writer did not know get their default. */
-export function avro<Read, Write>(options: InRegistry<Read, Write> & { readonly schema: AvroSchema }): Format<Read, Write> {
+/** Avro; `schema` as in a parsed .avsc file. Read values are resolved to our schema: fields that the writer did not know get their default. */
+export function avro<Read, Write>(options: InRegistry<Read, Write> & { readonly schema: object }): Format<Read, Write> {
   return registryFormat(
     options,
     valid('AVRO', () => avroCodec(options.schema)),

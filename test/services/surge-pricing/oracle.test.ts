@@ -71,7 +71,7 @@ describe('the recomputation of prices, by hand', () => {
 
 describe('the comparison of prices', () => {
   const price = (cell: string, from: number) => ({ cell, from, to: from + MINUTE, demand: 1, drivers: 1, multiplier: 1 })
-  const line = (value: { readonly cell: string }) => ({ key: value.cell, value: JSON.stringify(value) })
+  const line = (value: { readonly cell: string; readonly multiplier?: number }) => ({ key: value.cell, value: JSON.stringify(value) })
   const expected = new Map([
     ['a', [price('a', 0), price('a', MINUTE)]],
     ['b', [price('b', 0)]],

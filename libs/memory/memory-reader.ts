@@ -105,10 +105,12 @@ export class MemoryReader implements PartitionReader {
   async #fetch(subscription: Subscription): Promise<void> {
     const { topic, partition } = subscription
     const call = { operation: 'fetch', connection: this.#connection.name, topic, partition } as const
-    const more = await this.#broker.request(this.#connection, call, () => this.#answer(subscription)).then(
-      (answer) => this.#tell(subscription, answer),
-      (fault: unknown) => this.#onFault(subscription, fault),
-    )
+    const more = await this.#broker
+      .request(this.#connection, call, () => this.#answer(subscription))
+      .then(
+        (answer) => this.#tell(subscription, answer),
+        (fault: unknown) => this.#onFault(subscription, fault),
+      )
     subscription.fetching = false
     if (more || subscription.changed) this.#fetchSoon(subscription)
   }

@@ -56,18 +56,18 @@ export class MemoryTransactions {
     if (!(timeoutMs > 0 && timeoutMs <= TRANSACTION_TIMEOUT_MS_MAX)) throw badTransactionTimeout(timeoutMs, TRANSACTION_TIMEOUT_MS_MAX)
     const id = this.#ids.get(name) ?? { name, producerId: this.#ids.size, epoch: -1, timeoutMs, open: undefined, completing: undefined }
     this.#ids.set(name, id)
-    // The former owner is refused from here on, also while its markers are still being written.
+    // As in Kafka a decided transaction is finished first; only then is the former owner refused, and what it has begun meanwhile aborted.
+    while (id.completing !== undefined) await id.completing
     const epoch = ++id.epoch
     if (id.open !== undefined) this.#complete(id, id.open, 'abort')
     while (id.completing !== undefined) await id.completing
-    // Somebody else opened it meanwhile: the later one owns it.
-    if (id.epoch !== epoch) throw takenOver(name)
     id.timeoutMs = timeoutMs
     return { id, epoch }
   }
 
   async append(owner: Ownership, batches: ReadonlyMap<MemoryPartition, readonly WireRecord[]>): Promise<Appended> {
-    const transaction = await this.#begin(owner)
+    while (owner.id.completing !== undefined) await owner.id.completing
+    const transaction = this.#begin(owner)
     const now = this.#broker.clock.now()
     const appended = new Map<PartitionId, { first: number; last: number }>()
     for (const [partition, records] of batches) {
@@ -78,7 +78,8 @@ export class MemoryTransactions {
   }
 
   async addPositions(owner: Ownership, group: MemoryGroup, identity: GroupIdentity, positions: readonly PositionToCommit[]): Promise<void> {
-    const transaction = await this.#begin(owner)
+    while (owner.id.completing !== undefined) await owner.id.completing
+    const transaction = this.#begin(owner)
     transaction.groups.add(group)
     group.checkTransactionalCommit(identity)
     group.positions.writePending(owner.id.producerId, positions)
@@ -94,13 +95,10 @@ export class MemoryTransactions {
     if (owner.id.epoch !== owner.epoch) throw takenOver(owner.id.name)
   }
 
-  async #begin(owner: Ownership): Promise<OpenTransaction> {
+  /** Synchronous, as is what its callers do then: with a turn in between, the transaction could be over before it is written to, and would hang. */
+  #begin(owner: Ownership): OpenTransaction {
     const id = owner.id
     this.check(owner)
-    while (id.completing !== undefined) {
-      await id.completing
-      this.check(owner)
-    }
     if (id.open !== undefined) return id.open
     const transaction: OpenTransaction = {
       partitions: new Set(),

@@ -1,0 +1,145 @@
+/**
+ * Writes record batches, message format 2 (layout in batch-header.ts). Hot path: one pass over the records into one reused
+ * buffer, no allocation per record.
+ *
+ *     record: length, attributes (0), timestamp delta, offset delta, key length, key, value length, value, header count,
+ *             (name length, name, value length, value)*          - all lengths and deltas zigzag varints, -1 for null
+ */
+import { assert } from '../../faults/fault.ts'
+import type { Header, OutgoingRecord } from '../../runtime/ports/log.ts'
+import * as layout from './batch-header.ts'
+import { crc32c } from './crc32c.ts'
+import { varintSize, varlongSize, writeVarint, writeVarlong } from './varints.ts'
+
+export interface BatchOptions {
+  readonly producerId: number
+  readonly producerEpoch: number
+  /** Sequence of the first record. */
+  readonly baseSequence: number
+  readonly transactional: boolean
+  /** A batch is closed before a record that would take it above this; a record that is larger goes alone. */
+  readonly bytesMax: number
+}
+
+export interface EncodedBatch {
+  /** Own copy: stays valid. */
+  readonly bytes: Buffer
+  /** How many records it holds. */
+  readonly count: number
+}
+
+/** Larger buffers are given back after use: one giant record must not cost memory for ever. */
+const KEPT_BYTES_MAX = 4 * 1024 * 1024
+/** Shorter arrays are copied by a loop: the call of `set` costs more. */
+const LOOP_BYTES_MAX = 24
+const HEADER_CACHE_SIZE = 4
+const NO_HEADER_BYTES = Uint8Array.of(0)
+
+let kept: Buffer = Buffer.allocUnsafe(256 * 1024)
+
+/** Encodes as many of `records[from, ...)` as one batch takes, at least one. */
+export function encodeBatch(records: readonly OutgoingRecord[], from: number, options: BatchOptions): EncodedBatch {
+  const first = records[from]
+  assert(first !== undefined, 'a batch has a record')
+  const baseTimestamp = first.timestamp
+  const headersOf = headerCache()
+  let maxTimestamp = baseTimestamp
+  let bytes = kept
+  let at = layout.BATCH_HEADER_BYTES
+  let count = 0
+  for (let index = from; index < records.length; index++) {
+    const record = records[index] as OutgoingRecord // index is inside: the loop's bound
+    const { key, value, timestamp } = record
+    const headers = record.headers.length === 0 ? NO_HEADER_BYTES : headersOf(record.headers)
+    const delta = timestamp - baseTimestamp
+    const keySize = key === null ? 1 : varintSize(key.length) + key.length
+    const valueSize = value === null ? 1 : varintSize(value.length) + value.length
+    const size = 1 + varlongSize(delta) + varintSize(count) + keySize + valueSize + headers.length
+    const end = at + varintSize(size) + size
+    if (end > options.bytesMax && count > 0) break
+    if (end > bytes.length) bytes = grown(bytes, at, end)
+    at = writeVarint(bytes, at, size)
+    bytes[at++] = 0
+    at = writeVarlong(bytes, at, delta)
+    at = writeVarint(bytes, at, count)
+    at = writeNullable(bytes, at, key)
+    at = writeNullable(bytes, at, value)
+    at = copy(bytes, at, headers)
+    if (timestamp > maxTimestamp) maxTimestamp = timestamp
+    count++
+  }
+  writeHeader(bytes, at, baseTimestamp, maxTimestamp, count, options)
+  kept = bytes.length > KEPT_BYTES_MAX ? Buffer.allocUnsafe(KEPT_BYTES_MAX) : bytes
+  return { bytes: Buffer.from(bytes.subarray(0, at)), count }
+}
+
+function writeHeader(bytes: Buffer, end: number, baseTimestamp: number, maxTimestamp: number, count: number, options: BatchOptions): void {
+  layout.writeInt64(bytes, 0, 0)
+  bytes.writeInt32BE(end - layout.BATCH_PREFIX_BYTES, 8)
+  bytes.writeInt32BE(-1, 12)
+  bytes[layout.MAGIC_AT] = 2
+  bytes.writeInt16BE(options.transactional ? layout.TRANSACTIONAL : 0, layout.ATTRIBUTES_AT)
+  bytes.writeInt32BE(count - 1, layout.LAST_OFFSET_DELTA_AT)
+  layout.writeInt64(bytes, layout.BASE_TIMESTAMP_AT, baseTimestamp)
+  layout.writeInt64(bytes, layout.MAX_TIMESTAMP_AT, maxTimestamp)
+  layout.writeInt64(bytes, layout.PRODUCER_ID_AT, options.producerId)
+  bytes.writeInt16BE(options.producerEpoch, layout.PRODUCER_EPOCH_AT)
+  bytes.writeInt32BE(options.baseSequence, layout.BASE_SEQUENCE_AT)
+  bytes.writeInt32BE(count, layout.COUNT_AT)
+  bytes.writeUInt32BE(crc32c(bytes, layout.ATTRIBUTES_AT, end), layout.CRC_AT)
+}
+
+function grown(bytes: Buffer, used: number, needed: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.max(needed, bytes.length * 2))
+  bytes.copy(larger, 0, 0, used)
+  return larger
+}
+
+function writeNullable(bytes: Buffer, at: number, value: Uint8Array | null): number {
+  if (value === null) {
+    bytes[at] = 1 // zigzag of -1
+    return at + 1
+  }
+  return copy(bytes, writeVarint(bytes, at, value.length), value)
+}
+
+function copy(bytes: Buffer, at: number, source: Uint8Array): number {
+  const length = source.length
+  if (length <= LOOP_BYTES_MAX)
+    for (let index = 0; index < length; index++) bytes[at + index] = source[index] as number // below length
+  else bytes.set(source, at)
+  return at + length
+}
+
+/** Callers pass the same header arrays for thousands of records: each is encoded once. Lives for one batch, so a changed array is safe. */
+function headerCache(): (headers: readonly Header[]) => Uint8Array {
+  const arrays: (readonly Header[])[] = []
+  const encoded: Uint8Array[] = []
+  let turn = 0
+  return (headers) => {
+    const index = arrays.indexOf(headers)
+    const hit = encoded[index]
+    if (hit !== undefined) return hit
+    const bytes = encodeHeaders(headers)
+    arrays[turn] = headers
+    encoded[turn] = bytes
+    turn = (turn + 1) % HEADER_CACHE_SIZE
+    return bytes
+  }
+}
+
+function encodeHeaders(headers: readonly Header[]): Uint8Array {
+  const names = headers.map(([name]) => Buffer.from(name, 'utf8'))
+  let size = varintSize(headers.length)
+  headers.forEach(([, value], index) => {
+    const name = names[index]?.length ?? 0
+    size += varintSize(name) + name + varintSize(value.length) + value.length
+  })
+  const bytes = Buffer.allocUnsafe(size)
+  let at = writeVarint(bytes, 0, headers.length)
+  headers.forEach(([, value], index) => {
+    at = writeNullable(bytes, at, names[index] ?? null)
+    at = writeNullable(bytes, at, value)
+  })
+  return bytes
+}

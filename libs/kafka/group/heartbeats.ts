@@ -1,0 +1,84 @@
+/**
+ * The heartbeats of one generation: they prove to the coordinator that the member lives, and bring back whether the group goes
+ * on without it. Independent of what the member does meanwhile.
+ */
+import type { Cluster, Links } from '../cluster.ts'
+import { isCoordinatorMoved, isUntouched } from '../failures.ts'
+import { code, NoAnswer, Refused } from '../wire/api.ts'
+import { heartbeatApi } from '../wire/group-apis.ts'
+
+export interface Membership {
+  readonly groupId: string
+  readonly memberId: string
+  readonly generation: number
+}
+
+export interface HeartbeatOptions {
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+}
+
+const HURRY_MS = 250
+
+export class Heartbeats {
+  /** Resolves at the first answer that a rebalance is under way. */
+  readonly rebalancing: Promise<void>
+  /** Rejects when the member is expelled, the session has timed out, or the coordinator refuses for good. Never resolves. */
+  readonly lost: Promise<never>
+  readonly #cluster: Cluster
+  readonly #links: Links
+  readonly #membership: Membership
+  readonly #options: HeartbeatOptions
+  #announce: () => void = () => undefined
+  #lose: (reason: Error) => void = () => undefined
+  #timer: NodeJS.Timeout | undefined
+  #provenAt = performance.now()
+  #isStopped = false
+
+  constructor(cluster: Cluster, links: Links, membership: Membership, options: HeartbeatOptions) {
+    this.#cluster = cluster
+    this.#links = links
+    this.#membership = membership
+    this.#options = options
+    this.rebalancing = new Promise((resolve) => {
+      this.#announce = resolve
+    })
+    this.lost = new Promise((_resolve, reject) => {
+      this.#lose = reject
+    })
+    // Whoever waits for it sees the rejection; it may come while nobody does.
+    this.lost.catch(() => undefined)
+    this.#next(options.heartbeatIntervalMs)
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+  }
+
+  #next(milliseconds: number): void {
+    if (this.#isStopped) return
+    this.#timer = setTimeout(() => void this.#beat(), milliseconds)
+  }
+
+  async #beat(): Promise<void> {
+    const { groupId } = this.#membership
+    const sentAt = performance.now()
+    try {
+      const coordinator = await this.#cluster.coordinator('group', groupId)
+      const { errorCode } = await this.#links.send(coordinator, heartbeatApi, this.#membership)
+      if (errorCode !== code.NONE && errorCode !== code.REBALANCE_IN_PROGRESS) throw new Refused('Heartbeat', errorCode)
+      this.#provenAt = sentAt
+      if (errorCode === code.REBALANCE_IN_PROGRESS) this.#announce()
+      this.#next(this.#options.heartbeatIntervalMs)
+    } catch (error) {
+      if (this.#isStopped) return
+      if (isCoordinatorMoved(error)) this.#cluster.forgetCoordinator('group', groupId)
+      const mayPass = error instanceof NoAnswer || isUntouched(error)
+      const isOver = performance.now() - this.#provenAt > this.#options.sessionTimeoutMs
+      if (mayPass && !isOver) return this.#next(HURRY_MS)
+      this.stop()
+      this.#lose(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+}

@@ -16,7 +16,7 @@ export function protobufCodec(schema: string, messageName?: string): SchemaCodec
   const top = file.package === undefined ? file.root : file.root.lookup(file.package)
   if (!(top instanceof protobuf.Namespace)) throw new Error(`the package ${file.package} is empty`)
   const ours = messageName === undefined ? messageAt(top, [0]) : file.root.lookupType(messageName)
-  const prefix = encodeMessageIndex(indexOf(ours, top))
+  const prefix = encodeMessageIndex(indexOf(ours))
   return {
     kind: 'PROTOBUF',
     schemaText: schema,
@@ -47,11 +47,11 @@ function messageAt(space: Namespace, index: readonly number[]): Type {
   return inner.length === 0 ? message : messageAt(message, inner)
 }
 
-function indexOf(message: Type, top: Namespace): number[] {
+function indexOf(message: Type): number[] {
   const outer = message.parent
   if (outer === null) throw new Error(`${message.name} is in no file`)
   const index = messagesIn(outer).indexOf(message)
-  return outer instanceof protobuf.Type ? [...indexOf(outer, top), index] : [index]
+  return outer instanceof protobuf.Type ? [...indexOf(outer), index] : [index]
 }
 
 /** The namespace of the writer's file: the client keeps a message of it. */

@@ -76,12 +76,11 @@ function report(driver: Driver, minute: number, random: Random): CityRecord {
   const seenAt = driver.nextReport
   driver.nextReport = seenAt + Math.floor(random.between(0.9, 1.1) * PING_INTERVAL_MS)
   const free = driver.busyUntil <= seenAt
-  if (free && random.chance(0.02)) {
-    driver.busyUntil = seenAt + Math.floor(random.between(3, 10) * 60_000)
-    driver.goal = placeIn(anyDistrict(minute, random), random)
-  } else if (free && random.chance(0.02)) {
-    driver.goal = placeIn(anyDistrict(minute, random), random)
-  }
+  const lot = random.fraction()
+  const found = free && lot < 0.02
+  if (found) driver.busyUntil = seenAt + Math.floor(random.between(3, 10) * 60_000)
+  // Who has found a passenger goes where he wants to; of the others some look for a better place.
+  if (found || (free && lot < 0.04)) driver.goal = placeIn(anyDistrict(minute, random), random)
   driver.at = towards(driver.goal, driver.at)
   return {
     kind: 'driver',

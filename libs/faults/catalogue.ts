@@ -1,10 +1,13 @@
 /** All error codes, merged from the areas, for `millrace explain`, the guide's page deploy/guide/errors.md and the tests. Pure. */
 import { commandCodes } from './command-codes.ts'
 import type { FaultEntry } from './fault.ts'
+import { kafkaCodes } from './kafka-codes.ts'
 import { logCodes } from './log-codes.ts'
+import { registryCodes } from './registry-codes.ts'
 import { nearest } from './suggest.ts'
+import { taskCodes } from './task-codes.ts'
 
-const areas: readonly (readonly FaultEntry[])[] = [commandCodes, logCodes]
+const areas: readonly (readonly FaultEntry[])[] = [commandCodes, kafkaCodes, logCodes, registryCodes, taskCodes]
 
 export const catalogue: readonly FaultEntry[] = areas.flat().sort((a, b) => a.code.localeCompare(b.code))
 

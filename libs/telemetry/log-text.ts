@@ -1,10 +1,11 @@
 /** Log lines for eyes: `12:04:05.123 warn  message  task=a.0 lag=12`. Colour only on a terminal and without NO_COLOR. */
+import { isatty } from 'node:tty'
 import type { DestinationStream } from 'pino'
 
 const COLOURS: Readonly<Record<string, string>> = { trace: '90', debug: '90', info: '36', warn: '33', error: '31', fatal: '41;97' }
 
 /** A destination that turns each JSON line into text and hands it on. */
-export function logText(target: DestinationStream, colour = process.stdout.isTTY === true && !process.env['NO_COLOR']): DestinationStream {
+export function logText(target: DestinationStream, colour = isatty(1) && !process.env['NO_COLOR']): DestinationStream {
   return { write: (line) => target.write(asText(line, colour)) }
 }
 

@@ -5,6 +5,7 @@
  * their value, wherever they stand in the line. A pino instance of the host application may be used instead; what it
  * redacts is then its own matter, except for `Secret` values, which never print.
  */
+import { isatty } from 'node:tty'
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino'
 import { logText } from './log-text.ts'
 
@@ -59,7 +60,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const written = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
   const target = options.destination ?? pino.destination({ dest: 1, sync: true })
   const asText =
-    options.format === 'text' || (options.format !== 'json' && options.destination === undefined && process.stdout.isTTY === true)
+    options.format === 'text' || (options.format !== 'json' && options.destination === undefined && isatty(1))
   return pino(
     {
       level: options.level ?? 'info',

@@ -1,0 +1,54 @@
+/** What the main thread and a worker's thread say to each other. Plain values: they are copied from thread to thread. */
+import { Fault, type FaultAction, type FaultCode, type FaultPlace } from '../faults/fault.ts'
+import type { WorkerStatus } from '../runtime/status.ts'
+import type { ExitReason } from '../runtime/worker.ts'
+import type { SettingsRequest } from './configuration-source.ts'
+
+/** Given at birth. The thread reads the settings itself: secrets are not copied about. */
+export interface ThreadTask {
+  readonly module: string
+  readonly request: SettingsRequest
+  readonly id: string
+  readonly directory: string
+  readonly seats: number
+  readonly asJson: boolean
+}
+
+export type ToThread = { readonly kind: 'start' | 'stop' | 'status'; readonly call: number }
+
+export type FromThread =
+  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'answer'
+      readonly call: number
+      readonly status?: WorkerStatus | undefined
+      readonly error?: ErrorMessage | undefined
+    }
+  | { readonly kind: 'commit'; readonly task: string; readonly durationMs: number }
+  | { readonly kind: 'done'; readonly fault: ErrorMessage | undefined }
+
+/** An error as plain values. */
+export interface ErrorMessage {
+  readonly code: FaultCode | undefined
+  readonly action: FaultAction
+  readonly message: string
+  readonly place: FaultPlace
+  readonly stack: string | undefined
+}
+
+export function errorMessage(error: unknown): ErrorMessage {
+  if (error instanceof Fault)
+    return { code: error.code, action: error.action, message: error.message, place: error.place, stack: error.stack }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  return { code: undefined, action: 'stop', message, place: {}, stack }
+}
+
+export function errorOf({ code, action, message, place, stack }: ErrorMessage): Error {
+  if (code !== undefined) return new Fault(code, action, message, { place })
+  const error = new Error(message)
+  if (stack !== undefined) error.stack = stack
+  return error
+}
+
+export const reasonOf = (fault: ErrorMessage | undefined): ExitReason =>
+  fault === undefined ? { kind: 'stopped' } : { kind: 'failed', fault: errorOf(fault) }

@@ -1,0 +1,116 @@
+/**
+ * The workers of one process: one on the main thread, or several, each on a thread of its own. The rest of the command sees
+ * them as one: one status document, one stop, one end.
+ */
+import { join } from 'node:path'
+import { totalsOf, type TaskStatus, type WorkerState, type WorkerStatus } from '../runtime/status.ts'
+import type { Settings } from '../runtime/settings.ts'
+import { Worker, type ExitReason, type Note } from '../runtime/worker.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { millraceVersion } from './millrace-version.ts'
+import type { LoadedTopology } from './topology-module.ts'
+import type { World } from './world.ts'
+
+export interface RunningWorker {
+  /** Why it ended. Never rejects. */
+  readonly done: Promise<ExitReason>
+  /** Throws a Fault with action `stop` when it cannot work. */
+  start(): Promise<void>
+  status(): Promise<WorkerStatus>
+  /** Ends in order; frees the connection and the stores. */
+  stop(): Promise<void>
+}
+
+export interface WorkerSeat {
+  readonly topology: LoadedTopology
+  readonly settings: Settings
+  readonly world: World
+  readonly logger: Logger
+  readonly id: string
+  /** Of the application; the worker takes a directory below it. */
+  readonly directory: string
+  /** Seats in this process, which share stateMemoryBytes. */
+  readonly seats: number
+  onCommit(task: string, durationMs: number): void
+}
+
+/** A worker on this thread. */
+export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
+  const { world, topology, logger } = seat
+  const settings = { ...seat.settings, stateMemoryBytes: Math.floor(seat.settings.stateMemoryBytes / seat.seats) }
+  const stores = await world.openStores(seat.directory, settings.stateMemoryBytes / 2)
+  const log = await world.openLog(settings).catch(async (error: unknown) => {
+    await stores.close()
+    throw error
+  })
+  const { plan } = topology
+  const options = { plan, log, stores, settings, id: seat.id, clock: world.clock, millraceVersion, note: noteTo(logger) }
+  const worker = new Worker({ ...options, onCommit: (task, durationMs) => seat.onCommit(task, durationMs) })
+  return {
+    done: worker.done,
+    start: () => worker.start(),
+    status: () => Promise.resolve(worker.status()),
+    stop: async () => {
+      await worker.stop()
+      await log.close()
+      await stores.close()
+    },
+  }
+}
+
+export const noteTo =
+  (logger: Logger): Note =>
+  (level, message, facts = {}) =>
+    logger[level](facts, message)
+
+const STATE_ORDER: readonly WorkerState[] = ['failed', 'stopping', 'starting', 'rebalancing', 'stopped', 'running']
+
+/** One document of several: all tasks; of the workers the state that asks most for attention, and the turn that is longest ago. */
+export function mergeStatuses(statuses: readonly [WorkerStatus, ...WorkerStatus[]], id: string): WorkerStatus {
+  const [first] = statuses
+  const tasks: TaskStatus[] = statuses.flatMap((status) => status.tasks)
+  const most = (of: (status: WorkerStatus) => number): number => Math.max(...statuses.map(of))
+  return {
+    ...first,
+    worker: {
+      ...first.worker,
+      id,
+      member: statuses.map((status) => status.worker.member).join(' '),
+      state: STATE_ORDER.find((state) => statuses.some((status) => status.worker.state === state)) ?? first.worker.state,
+      generation: most((status) => status.worker.generation),
+      startedAt: Math.min(...statuses.map((status) => status.worker.startedAt)),
+      lastTurnAt: Math.min(...statuses.map((status) => status.worker.lastTurnAt)),
+    },
+    tasks,
+    totals: totalsOf(tasks),
+    eventLoopDelay: {
+      meanMs: most((status) => status.eventLoopDelay.meanMs),
+      p99Ms: most((status) => status.eventLoopDelay.p99Ms),
+      maxMs: most((status) => status.eventLoopDelay.maxMs),
+    },
+    doNotScale: statuses.some((status) => status.doNotScale),
+    fault: statuses.find((status) => status.fault !== undefined)?.fault,
+  }
+}
+
+/** Several workers as one. The first that fails ends them all: the process is the unit that is restarted. */
+export function together(workers: readonly RunningWorker[], id: string): RunningWorker {
+  const [only] = workers
+  if (only !== undefined && workers.length === 1) return only
+  const failed = Promise.race(
+    workers.map((worker) => worker.done.then((reason) => (reason.kind === 'failed' ? reason : new Promise<never>(() => undefined)))),
+  )
+  const stopped = Promise.all(workers.map((worker) => worker.done)).then((): ExitReason => ({ kind: 'stopped' }))
+  return {
+    done: Promise.race([failed, stopped]),
+    start: async () => void (await Promise.all(workers.map((worker) => worker.start()))),
+    stop: async () => void (await Promise.all(workers.map((worker) => worker.stop()))),
+    status: async () => {
+      const [first, ...others] = await Promise.all(workers.map((worker) => worker.status()))
+      if (first === undefined) throw new Error('no workers')
+      return mergeStatuses([first, ...others], id)
+    },
+  }
+}
+
+export const seatDirectory = (directory: string, seat: number): string => join(directory, `worker-${seat}`)

@@ -1,0 +1,34 @@
+/** What commands need of the world beyond the terminal: replaced as a whole by tests. */
+import { systemClock, type Clock } from '../runtime/ports/clock.ts'
+import type { Log } from '../runtime/ports/log.ts'
+import type { Settings } from '../runtime/settings.ts'
+import type { StoreHome } from '../state/store.ts'
+
+export type Signal = 'SIGINT' | 'SIGTERM'
+
+export interface World {
+  readonly clock: Clock
+  /** Connects to the cluster of the settings. Faults MR3xxx. */
+  openLog(settings: Settings): Promise<Log>
+  /** Opens the local stores in a directory. Faults MR4xxx. */
+  openStores(directory: string, memoryBytes: number): Promise<StoreHome>
+  /** Calls for each signal until the answer is called. */
+  onSignal(handle: (signal: Signal) => void): () => void
+  /** Ends the process at once. */
+  exit(code: number): void
+}
+
+export const realWorld: World = {
+  clock: systemClock,
+  // Imported when needed: most commands talk neither to Kafka nor to RocksDB, and loading those takes most of the time.
+  openLog: async (settings) => (await import('./kafka-connection.ts')).connect(settings),
+  openStores: async (directory, memoryBytes) => (await import('./local-stores.ts')).openStores(directory, memoryBytes),
+  onSignal: (handle) => {
+    const signals: readonly Signal[] = ['SIGINT', 'SIGTERM']
+    for (const signal of signals) process.on(signal, handle)
+    return () => {
+      for (const signal of signals) process.off(signal, handle)
+    }
+  },
+  exit: (code) => process.exit(code),
+}

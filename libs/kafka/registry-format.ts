@@ -2,6 +2,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Format } from '../dataflow/format.ts'
 import { RecordRefused } from '../dataflow/plan.ts'
+import { validated } from '../dataflow/schema.ts'
 import { assert, Fault } from '../faults/fault.ts'
 import type { SchemaRegistry } from './registry-client.ts'
 import type { SchemaCodec } from './registry-codec.ts'
@@ -56,7 +57,8 @@ export function registryFormat<Read, Write>(
         reader = readerOf(id, registry, codec)
         readers.set(id, reader)
       }
-      return accepted(contract, reader(payloadOf(bytes)))
+      // The schema's answer has the schema's type.
+      return validated(contract, reader(payloadOf(bytes))) as Read
     },
   }
 }
@@ -72,15 +74,4 @@ function readerOf(id: number, registry: SchemaRegistry, codec: SchemaCodec): Rea
   } catch (error) {
     throw new RecordRefused('schema', `our schema cannot read what schema ${id} writes: ${String(error)}`, error)
   }
-}
-
-function accepted<Read>(contract: StandardSchemaV1<unknown, Read>, value: unknown): Read {
-  const result = contract['~standard'].validate(value)
-  if (result instanceof Promise) throw new Error('the schema answers by a promise: records are read synchronously')
-  if (result.issues === undefined) return result.value
-  const issues = result.issues.map(
-    ({ message, path }) =>
-      `${(path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.') || 'value'}: ${message}`,
-  )
-  throw new RecordRefused('schema', issues.join('; '))
 }

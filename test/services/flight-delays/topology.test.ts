@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { describe, expect, it } from '@jest/globals'
+import { driver } from 'millrace/testing'
+import type { CrashPoint, Driver } from 'millrace/testing'
+import { z } from 'zod'
+import { expectedDelays } from '../../../services/flight-delays/oracle.ts'
+import type { Expectation } from '../../../services/flight-delays/oracle.ts'
+import { airportDays, delayRanking, Flight, flights } from '../../../services/flight-delays/topics.ts'
+import topology from '../../../services/flight-delays/topology.ts'
+import { compareAirportDays, compareRankings } from '../../../services/flight-delays/verify.ts'
+import type { OutputLine } from '../../../services/flight-delays/verify.ts'
+
+const file = createRequire(import.meta.url).resolve('vega-datasets/data/flights-20k.json')
+const all = z.array(Flight).parse(JSON.parse(readFileSync(file, 'utf8')))
+const text = (bytes: Uint8Array | null): string | null => bytes && Buffer.from(bytes).toString('utf8')
+
+interface Run {
+  readonly days: readonly OutputLine[]
+  readonly rankings: readonly OutputLine[]
+  readonly expected: Expectation
+}
+
+async function lines(app: Driver, topic: typeof airportDays | typeof delayRanking): Promise<OutputLine[]> {
+  return (await app.topic<string, unknown, never, never>(topic).readRaw()).map(({ key, value }) => ({ key: text(key), value: text(value) }))
+}
+
+async function run(some: readonly Flight[], partitions: number, crash?: CrashPoint): Promise<Run> {
+  const app = await driver(topology, { partitions })
+  for (const [index, value] of some.entries()) {
+    app.topic(flights).send({ key: null, value, partition: index % partitions })
+    if (index === some.length >> 1 && crash !== undefined) await app.crash(crash)
+  }
+  const days = await lines(app, airportDays)
+  const rankings = await lines(app, delayRanking)
+  const input = (await app.topic(flights).readRaw()).map(({ partition, value }) => ({ partition, value: text(value) }))
+  await app.close()
+  return { days, rankings, expected: expectedDelays(input, partitions) }
+}
+
+describe('flight delays', () => {
+  it('equals the independent recomputation of three months of real flights', async () => {
+    const { days, rankings, expected } = await run(all, 4)
+    expect(all).toHaveLength(20_000)
+    expect(compareAirportDays(expected, days)).toEqual({ equal: true, compared: days.length })
+    expect(compareRankings(expected, rankings)).toEqual({ equal: true, compared: 89 })
+    expect(expected.late).toBe(0)
+  })
+
+  it.each(['before-end-of-transaction', 'after-end-of-transaction', 'after-store-write'] satisfies CrashPoint[])(
+    'has the same results with a crash %s',
+    async (crash) => {
+      const some = all.slice(0, 3_000)
+      const { days, rankings, expected } = await run(some, 3, crash)
+      expect(compareAirportDays(expected, days)).toEqual({ equal: true, compared: days.length })
+      expect(compareRankings(expected, rankings)).toEqual({ equal: true, compared: rankings.length })
+      expect(rankings.length).toBeGreaterThan(10)
+    },
+  )
+})

@@ -1,0 +1,115 @@
+import { describe, expect, it } from '@jest/globals'
+import { driver } from 'millrace/testing'
+import type { CrashPoint, Driver } from 'millrace/testing'
+import { cityLife } from '../../../services/surge-pricing/city.ts'
+import type { CityRecord } from '../../../services/surge-pricing/city.ts'
+import { expectedPrices } from '../../../services/surge-pricing/oracle.ts'
+import type { Expectation, InputRecord } from '../../../services/surge-pricing/oracle.ts'
+import { driverLocations, rideRequests, surgePrices } from '../../../services/surge-pricing/topics.ts'
+import topology from '../../../services/surge-pricing/topology.ts'
+import { comparePrices } from '../../../services/surge-pricing/verify.ts'
+import type { OutputLine } from '../../../services/surge-pricing/verify.ts'
+
+const MINUTE = 60_000
+const text = (bytes: Uint8Array | null): string | null => bytes && Buffer.from(bytes).toString('utf8')
+
+function send(city: Driver, record: CityRecord): void {
+  const { key, timestamp } = record
+  if (record.kind === 'request') city.topic(rideRequests).send({ key: record.key, value: record.value, timestamp })
+  else if (record.kind === 'driver') city.topic(driverLocations).send({ key: record.key, value: record.value, timestamp })
+  else {
+    const topic = record.topic === rideRequests.topic ? city.topic(rideRequests) : city.topic(driverLocations)
+    topic.sendBytes({ key: key === null ? null : Buffer.from(key), value: Buffer.from(record.value), timestamp })
+  }
+}
+
+/** The inputs as they stand in the log. */
+async function inputs(city: Driver): Promise<InputRecord[]> {
+  const records: InputRecord[] = []
+  for (const topic of [rideRequests, driverLocations]) {
+    for (const { partition, key, value } of await city.topic(topic).readRaw()) {
+      records.push({ topic: topic.topic, partition, key: text(key), value: text(value) })
+    }
+  }
+  return records
+}
+
+const outputs = async (city: Driver): Promise<OutputLine[]> =>
+  (await city.topic(surgePrices).readRaw()).map(({ key, value }) => ({ key: text(key), value: text(value) }))
+
+interface Run {
+  readonly lines: readonly OutputLine[]
+  readonly expected: Expectation
+  readonly late: number
+  readonly refused: number
+}
+
+async function runCity(seed: number, partitions: number, crashes: readonly CrashPoint[] = []): Promise<Run> {
+  const city = await driver(topology, { partitions })
+  const life = [...cityLife({ seed, minutes: 8, drivers: 40, requestsPerMinute: 60, garbage: 0.01 })]
+  const part = Math.ceil(life.length / (crashes.length + 1))
+  for (let start = 0; start < life.length; start += part) {
+    for (const record of life.slice(start, start + part)) send(city, record)
+    const crash = crashes[start / part]
+    if (crash !== undefined) await city.crash(crash)
+  }
+  const lines = await outputs(city)
+  const expected = expectedPrices(await inputs(city), { 'ride-requests': partitions, 'driver-locations': partitions })
+  const run = { lines, expected, late: city.late.length, refused: city.refused.length }
+  await city.close()
+  return run
+}
+
+describe('surge pricing', () => {
+  it('prices a cell by requests and distinct free drivers of a minute', async () => {
+    const city = await driver(topology, { partitions: 1 })
+    const here = { latitude: 52.5163, longitude: 13.3777 }
+    const ride = (requestedAt: number) =>
+      city.topic(rideRequests).send({ key: 'rider', value: { rider: 'rider', pickup: here, requestedAt } })
+    const ping = (name: string, free: boolean, seenAt: number) =>
+      city.topic(driverLocations).send({ key: name, value: { driver: name, at: here, free, seenAt } })
+    for (const at of [1_000, 2_000, 59_999]) ride(at)
+    ping('ann', true, 3_000)
+    ping('ann', true, 13_000)
+    ping('bob', false, 14_000)
+    expect(await city.topic(surgePrices).read()).toEqual([])
+
+    ride(95_000)
+    ping('ann', true, 95_000)
+    expect(await city.topic(surgePrices).read()).toEqual([
+      {
+        key: '5251:1337',
+        timestamp: MINUTE - 1,
+        value: { cell: '5251:1337', from: 0, to: MINUTE, demand: 3, drivers: 1, multiplier: 1.7 },
+      },
+    ])
+    await city.close()
+  })
+
+  it.each([
+    { seed: 1, partitions: 1 },
+    { seed: 2, partitions: 2 },
+    { seed: 3, partitions: 4 },
+    { seed: 4, partitions: 3 },
+  ])('equals the independent recomputation of a city (seed $seed, $partitions partitions)', async ({ seed, partitions }) => {
+    const { lines, expected, late, refused } = await runCity(seed, partitions)
+    expect(comparePrices(expected.prices, lines)).toEqual({ equal: true, compared: lines.length })
+    expect(lines.length).toBeGreaterThan(50)
+    expect({ late, refused }).toEqual({ late: expected.late, refused: expected.refused })
+    expect(late).toBeGreaterThan(0)
+    expect(refused).toBeGreaterThan(0)
+  })
+
+  it.each([
+    { crashes: ['before-end-of-transaction'] },
+    { crashes: ['after-end-of-transaction'] },
+    { crashes: ['after-store-write'] },
+    { crashes: ['after-end-of-transaction', 'before-end-of-transaction', 'after-store-write', 'after-end-of-transaction'] },
+  ] satisfies { crashes: CrashPoint[] }[])('has the same prices with crashes: $crashes', async ({ crashes }) => {
+    const { lines, expected } = await runCity(3, 4, crashes)
+    expect(comparePrices(expected.prices, lines)).toEqual({ equal: true, compared: lines.length })
+    const undisturbed = await runCity(3, 4)
+    const sorted = (all: readonly OutputLine[]): string[] => all.map(({ key, value }) => `${key} ${value}`).sort()
+    expect(sorted(lines)).toEqual(sorted(undisturbed.lines))
+  })
+})

@@ -27,7 +27,7 @@ export const EXPRESS_WAIT_MS = 10
 export const READ_RETRY_MS = 50
 export const READ_RETRY_MS_MAX = 1_000
 /** A topic that stays unknown for this long is gone, ms. */
-export const TOPIC_GONE_AFTER_MS = 15_000
+export const TOPIC_GONE_AFTER_MS = 5_000
 
 /** How long `committed` waits for pending transactions on the positions, ms: longer than the default transaction time-out. */
 export const PENDING_POSITIONS_WAIT_MS_MAX = 30_000

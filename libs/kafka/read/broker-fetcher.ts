@@ -76,8 +76,10 @@ export class BrokerFetcher {
     const bytesMax = Math.max(FETCH_BYTES_MAX, ...inTurn.map((reading) => reading.bytesMax))
     let answer: FetchAnswer
     try {
-      const request = { waitMsMax: lane.waitMsMax, bytesMax, partitions }
-      answer = await lane.links.send(this.#broker, fetchApi, request, lane.waitMsMax + this.#requestTimeoutMs)
+      // Whoever has no answer yet wants to know the ends at once, also where there is nothing to read.
+      const waitMsMax = inTurn.some(({ highWatermark }) => highWatermark < 0) ? 0 : lane.waitMsMax
+      const request = { waitMsMax, bytesMax, partitions }
+      answer = await lane.links.send(this.#broker, fetchApi, request, waitMsMax + this.#requestTimeoutMs)
       if (answer.errorCode !== code.NONE) throw new Refused(fetchApi.name, answer.errorCode)
     } catch (error) {
       lane.isBusy = false

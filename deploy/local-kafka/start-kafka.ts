@@ -10,7 +10,7 @@ import { addressesOf, killLocalBroker, readLocalCluster, restartLocalBroker, sta
 
 export const kafkaDirDefault = resolve(repositoryRoot, '.millrace/kafka')
 export const kafkaPortDefault = 9092
-const givenReadyWithinMs = 10_000
+const givenReadyWithinMsDefault = 10_000
 const composeReadyWithinMs = 120_000
 
 export interface KafkaOptions {
@@ -25,6 +25,8 @@ export interface KafkaOptions {
   /** `local` passes KAFKA_BROKERS and Docker by: for tests that kill brokers. Default `any`. */
   readonly home?: 'any' | 'local'
   readonly log?: (line: string) => void
+  /** How long a Kafka given by KAFKA_BROKERS may take to answer. Default 10,000. */
+  readonly readyWithinMs?: number
 }
 
 export interface RunningKafka {
@@ -42,7 +44,7 @@ export interface RunningKafka {
 export async function startKafka(options: KafkaOptions = {}): Promise<RunningKafka> {
   const given = givenBrokers()
   const home = options.home ?? 'any'
-  if (home === 'any' && given !== undefined) return useGiven(given)
+  if (home === 'any' && given !== undefined) return useGiven(given, options.readyWithinMs ?? givenReadyWithinMsDefault)
   const dir = resolve(options.dir ?? kafkaDirDefault)
   const wanted = options.brokers ?? 1
   const running = readLocalCluster(dir)
@@ -74,9 +76,9 @@ export function givenBrokers(): string[] | undefined {
   return brokers.length === 0 ? undefined : brokers
 }
 
-async function useGiven(brokers: string[]): Promise<RunningKafka> {
+async function useGiven(brokers: string[], readyWithinMs: number): Promise<RunningKafka> {
   try {
-    await clusterReady(brokers, 1, givenReadyWithinMs)
+    await clusterReady(brokers, 1, readyWithinMs)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(

@@ -40,7 +40,7 @@ export const layerRules: readonly Rule[] = [
   { name: 'kafkajs, the registry, RocksDB, pino and prom-client have one home each', check: checkHomes },
   { name: 'services, and the tests of services, use Millrace as its users do', check: checkServices },
   { name: 'libs/ and services/ import nothing from tests, and libs/ nothing from deploy/', check: checkOutside },
-  { name: 'libs/ import only packages that are installed with the product', check: checkDependencies },
+  { name: 'libs/ and services/ import only packages that are installed with the product', check: checkDependencies },
   { name: 'relative imports name their file with its ending', check: checkEndings },
 ]
 
@@ -92,7 +92,7 @@ function checkOutside(file: SourceFile): string[] {
 }
 
 function checkDependencies(file: SourceFile): string[] {
-  if (!file.path.startsWith('libs/')) return []
+  if (!/^(?:libs|services)\//u.test(file.path)) return []
   return importsOf(file).flatMap((one) => {
     const name = one.packageName
     const known = name === undefined || name.startsWith('node:') || name.startsWith('millrace') || dependencies().includes(name)

@@ -65,8 +65,9 @@ const samples: Readonly<Record<string, readonly Sample[]>> = {
     { path: 'services/demo/x.ts', text: "import { a } from '../../test/support/a.ts'", lines: [1] },
     { path: 'test/unit/x.test.ts', text: "import { a } from '../support/a.ts'", lines: [] },
   ],
-  'libs/ import only packages that are installed with the product': [
-    { path: 'libs/kafka/x.ts', text: "import { z } from 'zod'", lines: [1] },
+  'libs/ and services/ import only packages that are installed with the product': [
+    { path: 'libs/kafka/x.ts', text: "import { test } from 'fast-check'", lines: [1] },
+    { path: 'services/demo/x.ts', text: "import { test } from 'fast-check'", lines: [1] },
     { path: 'libs/kafka/x.ts', text: "import fs from 'node:fs'\nimport { Kafka } from 'kafkajs'", lines: [] },
   ],
   'relative imports name their file with its ending': [

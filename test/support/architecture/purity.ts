@@ -62,9 +62,8 @@ function checkWorld(file: SourceFile): string[] {
 }
 
 function checkNode(file: SourceFile): string[] {
-  return importsOf(file).flatMap((one) =>
-    one.packageName?.startsWith('node:') === true ? [at(file, one.line, `imports ${one.specifier}`)] : [],
-  )
+  const foreign = (name: string | undefined): boolean => name?.startsWith('node:') === true && !pureModules.includes(name)
+  return importsOf(file).flatMap((one) => (foreign(one.packageName) ? [at(file, one.line, `imports ${one.specifier}`)] : []))
 }
 
 function worldName(node: SyntaxNode): string | undefined {

@@ -1,4 +1,5 @@
 /** The parts of deploy/local-kafka that decide; the brokers themselves are held by test/integration/deploy. */
+import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,6 +11,7 @@ import { freePort, isFree } from '../../../deploy/local-kafka/free-port.ts'
 import { javaMajorVersion } from '../../../deploy/local-kafka/kafka-jars.ts'
 import { readLocalCluster, stopLocalCluster } from '../../../deploy/local-kafka/local-cluster.ts'
 import { givenBrokers, startKafka } from '../../../deploy/local-kafka/start-kafka.ts'
+import { repositoryRoot } from '../../support/architecture/source-file.ts'
 
 const given = process.env['KAFKA_BROKERS']
 const folder = mkdtempSync(join(tmpdir(), 'millrace-local-kafka-'))
@@ -36,6 +38,34 @@ describe('Java', () => {
     { answer: 'bash: java: command not found', major: undefined },
   ])('of $answer has the major version $major', ({ answer, major }) => {
     expect(javaMajorVersion(answer)).toBe(major)
+  })
+})
+
+describe('a machine on which Kafka cannot be started', () => {
+  const up = (path: string): { readonly status: number | null; readonly said: string } => {
+    const words = ['deploy/local-kafka/local-kafka.ts', 'up', '--port', '0', '--dir', join(path, 'kafka')]
+    const { status, stderr } = spawnSync(process.execPath, words, { cwd: repositoryRoot, env: { PATH: path }, encoding: 'utf8' })
+    return { status, said: stderr }
+  }
+
+  it.each([
+    { machine: 'without Java', java: undefined, says: 'needs Java 17 or later, and "java -version" does not work' },
+    {
+      machine: 'with Java 11',
+      java: 'openjdk version "11.0.2" 2019-01-15',
+      says: 'needs Java 17 or later; "java" is openjdk version "11.0.2"',
+    },
+  ])('$machine is told so in one line, with the cure, and the exit code is 1', ({ java, says }) => {
+    const path = mkdtempSync(folder)
+    if (java !== undefined) writeFileSync(join(path, 'java'), `#!/bin/sh\necho '${java}' >&2\n`, { mode: 0o755 })
+
+    const { status, said } = up(path)
+
+    rmSync(path, { recursive: true })
+    expect(status).toBe(1)
+    expect(said.trimEnd().split('\n')).toHaveLength(1)
+    expect(said).toContain(says)
+    expect(said).toContain('apt-get install openjdk-17-jre-headless maven')
   })
 })
 

@@ -1,7 +1,7 @@
 /** The parts of deploy/local-kafka that decide; the brokers themselves are held by test/integration/deploy. */
 import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from '@jest/globals'
@@ -136,7 +136,7 @@ describe('the probe', () => {
 })
 
 describe('the folder of a cluster', () => {
-  it('whose process number belongs to somebody else holds no running Kafka, and nobody is killed', async () => {
+  it('whose process number belongs to somebody else holds no running Kafka, nobody is killed, and what is not of Kafka stays', async () => {
     const dir = mkdtempSync(folder)
     const foreign = { ...broker(1), dir: join(dir, 'broker-1'), pid: process.pid }
     writeFileSync(join(dir, 'cluster.json'), JSON.stringify({ clusterId: 'M', brokers: [foreign] }))
@@ -144,6 +144,7 @@ describe('the folder of a cluster', () => {
 
     expect(readLocalCluster(dir)).toBeUndefined()
     expect(await stopLocalCluster(dir, { keepData: false })).toBe(false)
-    rmSync(join(dir, 'letter.txt'))
+    expect(readdirSync(dir)).toEqual(['letter.txt'])
+    rmSync(dir, { recursive: true })
   })
 })

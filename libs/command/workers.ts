@@ -39,7 +39,7 @@ export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
   const { world, topology, logger } = seat
   const settings = { ...seat.settings, stateMemoryBytes: Math.floor(seat.settings.stateMemoryBytes / seat.seats) }
   const stores = await world.openStores(seat.directory, settings.stateMemoryBytes / 2)
-  const log = await world.openLog(settings).catch(async (error: unknown) => {
+  const log = await world.openLog(settings, logger).catch(async (error: unknown) => {
     await stores.close()
     throw error
   })

@@ -3,13 +3,14 @@ import { systemClock, type Clock } from '../runtime/ports/clock.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Settings } from '../runtime/settings.ts'
 import type { StoreHome } from '../state/store.ts'
+import type { Logger } from '../telemetry/logger.ts'
 
 export type Signal = 'SIGINT' | 'SIGTERM'
 
 export interface World {
   readonly clock: Clock
   /** Connects to the cluster of the settings. Faults MR3xxx. */
-  openLog(settings: Settings): Promise<Log>
+  openLog(settings: Settings, logger?: Logger): Promise<Log>
   /** Opens the local stores in a directory. Faults MR4xxx. */
   openStores(directory: string, memoryBytes: number): Promise<StoreHome>
   /** Calls for each signal until the answer is called. */
@@ -21,7 +22,7 @@ export interface World {
 export const realWorld: World = {
   clock: systemClock,
   // Imported when needed: most commands talk neither to Kafka nor to RocksDB, and loading those takes most of the time.
-  openLog: async (settings) => (await import('./kafka-connection.ts')).connect(settings),
+  openLog: async (settings, logger) => (await import('./kafka-connection.ts')).connect(settings, logger),
   openStores: async (directory, memoryBytes) => (await import('./local-stores.ts')).openStores(directory, memoryBytes),
   onSignal: (handle) => {
     const signals: readonly Signal[] = ['SIGINT', 'SIGTERM']

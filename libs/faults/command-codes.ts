@@ -138,6 +138,13 @@ export const commandCodes: readonly FaultEntry[] = [
     example: 'MR2041 record 12 of flights.json has no field "orign" for --key. Did you mean origin?',
   },
   {
+    code: 'MR2042',
+    title: 'The topic to load into does not fit',
+    story: 'It does not exist and no number of partitions was given to create it with, or it exists with another number.',
+    cure: 'Give --partitions to create it, or leave it out for a topic that exists.',
+    example: 'MR2042 topic flights does not exist. Give --partitions <n> to create it.',
+  },
+  {
     code: 'MR2050',
     title: 'There is no such state',
     story: 'No local store of the application is in the state directory, or the step, task or key is not in it.',

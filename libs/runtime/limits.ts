@@ -64,6 +64,11 @@ const rules: readonly Rule[] = [
     message: () => 'tlsCert and tlsKey belong together: only one of them is set. Set both, or none.',
   },
   {
+    code: 'MR2005',
+    broken: (s) => s.tlsKey !== undefined && !s.tlsKey.reference.startsWith('file:'),
+    message: () => 'tlsKey must be file:path: the key is read from a PEM file.',
+  },
+  {
     code: 'MR2006',
     broken: (s) => !s.tls && (s.tlsCa !== undefined || s.tlsCert !== undefined),
     message: () => 'tls is false, but tlsCa or tlsCert is set: they would not be used. Set tls to true, or take them out.',

@@ -48,5 +48,5 @@ function ready(status: StatusView): Verdict {
   const waiting = status.tasks.filter((task) => ON_THE_WAY.has(task.state))
   if (waiting.length > 0)
     return { ok: false, why: `tasks on the way to running: ${waiting.map((task) => `${task.name} (${task.state})`).join(', ')}` }
-  return { ok: true, why: status.tasks.length === 0 ? 'in the group, without tasks' : `${status.tasks.length} tasks` }
+  return { ok: true, why: status.tasks.length === 0 ? 'in the group, without tasks' : `${status.tasks.length} ${status.tasks.length === 1 ? 'task' : 'tasks'}` }
 }

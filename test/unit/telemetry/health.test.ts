@@ -32,7 +32,7 @@ describe('liveness', () => {
 
 describe('readiness', () => {
   it('holds when all tasks run', () => {
-    expect(healthOf(statusOf([runningTask]), NOW, LIVENESS_MS).ready).toEqual({ ok: true, why: '1 tasks' })
+    expect(healthOf(statusOf([runningTask]), NOW, LIVENESS_MS).ready).toEqual({ ok: true, why: '1 task' })
   })
 
   it('holds for a worker without tasks, else a spare worker would never be ready', () => {

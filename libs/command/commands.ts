@@ -1,0 +1,25 @@
+/** All commands, in the order of `millrace --help`. */
+import type { Command } from './command.ts'
+import { completionCommand } from './commands/completion.ts'
+import { configCommand } from './commands/config.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { explainCommand } from './commands/explain.ts'
+import { loadCommand } from './commands/load.ts'
+import { runCommand } from './commands/run.ts'
+import { statusCommand } from './commands/status.ts'
+import { topicsCommand } from './commands/topics.ts'
+import { topologyCommand } from './commands/topology.ts'
+import { versionCommand } from './commands/version.ts'
+
+export const commands: readonly Command[] = [
+  runCommand,
+  topologyCommand,
+  topicsCommand,
+  statusCommand,
+  doctorCommand,
+  loadCommand,
+  explainCommand,
+  configCommand,
+  versionCommand,
+  completionCommand(() => commands),
+]

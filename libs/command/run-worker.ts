@@ -1,0 +1,174 @@
+/** One worker process, until a signal or a fault ends it. */
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { Fault } from '../faults/fault.ts'
+import { internalNames } from '../dataflow/plan.ts'
+import type { Settings } from '../runtime/settings.ts'
+import type { ExitReason } from '../runtime/worker.ts'
+import { AdminServer } from '../telemetry/admin-server.ts'
+import { createLogger, type Logger } from '../telemetry/logger.ts'
+import { Metrics } from '../telemetry/metrics.ts'
+import type { CommandContext } from './command.ts'
+import { needBrokers } from './configuration-source.ts'
+import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
+import { secretsOf } from './secrets-of.ts'
+import { Shutdown } from './shutdown.ts'
+import { threadedWorker } from './threaded-worker.ts'
+import { loadTopology, printTopology, type LoadedTopology } from './topology-module.ts'
+import { localWorker, seatDirectory, together, type RunningWorker } from './workers.ts'
+import type { Signal } from './world.ts'
+
+/** `millrace run <module>`. */
+export async function runWorker(context: CommandContext): Promise<ExitCode> {
+  const [module = ''] = context.positionals
+  const settings = await context.settings()
+  needBrokers(settings)
+  const topology = await loadTopology(module, context.io.directory)
+  const logger = createLogger({
+    level: settings.logLevel,
+    format: context.json ? 'json' : settings.logFormat,
+    secrets: secretsOf(settings),
+    fields: { application: topology.plan.name, version: topology.plan.version },
+  })
+  const stopWatching = endOnUnhandled(context, logger)
+  try {
+    return await runWorkers(context, topology, settings, logger)
+  } catch (error) {
+    // Said once, where the rest of the worker's story is.
+    logger.fatal({ err: error }, 'the worker cannot work')
+    return exitCodeOf(error)
+  } finally {
+    stopWatching()
+  }
+}
+
+async function runWorkers(context: CommandContext, topology: LoadedTopology, settings: Settings, logger: Logger): Promise<ExitCode> {
+  const id = `${hostname()}-${process.pid}`
+  const metrics = new Metrics({ status: async () => (await worker).status() })
+  const worker = openWorkers(context, topology, settings, logger, id, (task, durationMs) =>
+    metrics.observeCommit({ subTopology: task.slice(0, task.lastIndexOf('.')), durationMs }),
+  )
+  const running = await worker
+  const admin = await AdminServer.start({
+    host: settings.adminHost,
+    port: settings.adminPort,
+    metrics,
+    status: () => running.status(),
+    topology: (format) => printTopology(topology, format),
+    adminToken: settings.adminToken?.reveal(),
+    stateReadsToken: settings.stateReadsToken?.reveal(),
+    livenessMs: settings.livenessMs,
+    onError: (err, path) => logger.warn({ err, path }, 'a request to the admin server failed'),
+  }).catch(async (error: unknown) => {
+    await running.stop()
+    throw error
+  })
+  logger.info({ url: admin.url, worker: id, pid: process.pid }, 'admin server listens')
+  try {
+    return await untilTheEnd(context, running, settings, logger)
+  } finally {
+    await admin.close()
+  }
+}
+
+function openWorkers(
+  context: CommandContext,
+  topology: LoadedTopology,
+  settings: Settings,
+  logger: Logger,
+  id: string,
+  onCommit: (task: string, durationMs: number) => void,
+): Promise<RunningWorker> {
+  const { prefix } = internalNames(topology.plan.name, topology.plan.version)
+  const base = resolve(context.io.directory, settings.stateDirectory, prefix)
+  const seats = settings.workers
+  if (seats === 1) {
+    return localWorker({ topology, settings, world: context.world, logger, id, directory: seatDirectory(base, 0), seats, onCommit })
+  }
+  const [module = ''] = context.positionals
+  const opened = Array.from({ length: seats }, (_, seat) =>
+    threadedWorker(
+      { module, request: context.request, id: `${id}-${seat}`, directory: seatDirectory(base, seat), seats, asJson: context.json },
+      onCommit,
+    ),
+  )
+  return Promise.all(opened).then((workers) => together(workers, id))
+}
+
+/** Starts, then waits for the first of: a signal, the end of the worker. */
+async function untilTheEnd(context: CommandContext, worker: RunningWorker, settings: Settings, logger: Logger): Promise<ExitCode> {
+  const { world } = context
+  const shutdown = new Shutdown({
+    clock: world.clock,
+    shutdownMs: settings.shutdownMs,
+    stop: () => worker.stop(),
+    onFirst: (signal) => logger.info({ signal, shutdownMs: settings.shutdownMs }, 'stopping'),
+    onSecond: (signal) => {
+      logger.warn({ signal }, 'ending at once')
+      world.exit(codeOf(signal))
+    },
+  })
+  const stopListening = world.onSignal((signal) => shutdown.signal(signal))
+  try {
+    const started = worker.start().then(
+      () => new Promise<never>(() => undefined),
+      (error: unknown) => {
+        if (shutdown.begun) return new Promise<never>(() => undefined) // Stopped while it started.
+        throw error
+      },
+    )
+    const failed = worker.done.then((reason) => (shutdown.begun ? new Promise<never>(() => undefined) : reason))
+    const end = await Promise.race([started, failed, shutdown.done])
+    if (end.kind === 'late') {
+      logger.error({ code: 'MR2070' }, `not stopped within ${settings.shutdownMs} ms; ending the process`)
+      return codeOf(end.signal)
+    }
+    return end.kind === 'failed' ? await failedCode(end, worker, settings, context, logger) : stopped(logger)
+  } catch (error) {
+    await stopWithin(worker, settings, context, logger)
+    throw error
+  } finally {
+    stopListening()
+  }
+}
+
+function stopped(logger: Logger): ExitCode {
+  logger.info({}, 'stopped')
+  return exitCodes.ok
+}
+
+async function failedCode(
+  end: Extract<ExitReason, { kind: 'failed' }>,
+  worker: RunningWorker,
+  settings: Settings,
+  context: CommandContext,
+  logger: Logger,
+): Promise<ExitCode> {
+  logger.fatal({ err: end.fault }, 'the worker has failed')
+  await stopWithin(worker, settings, context, logger)
+  return end.fault instanceof Fault ? exitCodeOf(end.fault) : exitCodes.fault
+}
+
+/** What is left is freed, but not waited for without end. */
+async function stopWithin(worker: RunningWorker, settings: Settings, context: CommandContext, logger: Logger): Promise<void> {
+  const cancel = new AbortController()
+  const stop = worker.stop().catch((err: unknown) => logger.warn({ err }, 'not everything could be closed'))
+  await Promise.race([stop, context.world.clock.sleep(settings.shutdownMs, cancel.signal)])
+  cancel.abort()
+}
+
+const codeOf = (signal: Signal): ExitCode => (signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated)
+
+/** After an error from nowhere the state of the process cannot be trusted: say it and end. */
+function endOnUnhandled(context: CommandContext, logger: Logger): () => void {
+  const end = (error: unknown): void => {
+    logger.fatal({ err: error, code: 'MR2071' }, 'an error that nobody handles; ending the process')
+    context.world.exit(exitCodes.failed)
+  }
+  process.on('unhandledRejection', end)
+  process.on('uncaughtException', end)
+  return () => {
+    process.off('unhandledRejection', end)
+    process.off('uncaughtException', end)
+  }
+}

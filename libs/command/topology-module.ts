@@ -1,0 +1,75 @@
+/** Imports a user's module and checks that it gives a topology. */
+import { existsSync } from 'node:fs'
+import { isAbsolute, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { TopologyPlan } from '../dataflow/plan.ts'
+import { Fault } from '../faults/fault.ts'
+
+export interface LoadedTopology {
+  readonly plan: TopologyPlan
+}
+
+export const topologyFormats = ['text', 'mermaid', 'json', 'kafka-streams'] as const
+
+/** Faults: MR2012 the module cannot be loaded, MR2013 it gives no topology, MR1xxx the topology is refused. */
+export async function loadTopology(path: string, directory: string): Promise<LoadedTopology> {
+  const absolute = isAbsolute(path) ? path : resolve(directory, path)
+  if (!existsSync(absolute))
+    throw new Fault('MR2012', 'stop', `cannot load ${path}: there is no such file in ${directory}`, { place: { at: absolute } })
+  const module = await imported(absolute, path)
+  const found = module['default']
+  if (!isTopology(found)) throw noTopology(path, module, found)
+  return { plan: found.plan() }
+}
+
+interface TopologyValue {
+  readonly name: string
+  readonly version: number
+  plan(): TopologyPlan
+}
+
+const isTopology = (value: unknown): value is TopologyValue =>
+  typeof value === 'object' &&
+  value !== null &&
+  'plan' in value &&
+  typeof value.plan === 'function' &&
+  'name' in value &&
+  'version' in value
+
+async function imported(absolute: string, path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await import(pathToFileURL(absolute).href)
+  } catch (error) {
+    if (error instanceof Fault) throw error
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    throw new Fault('MR2012', 'stop', `cannot load ${path}: ${reason}${hintFor(error)}`, { place: { at: absolute }, cause: error })
+  }
+}
+
+function hintFor(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX')
+    return '. Node runs TypeScript by leaving types out: use no enum, namespace or parameter property'
+  if (code === 'ERR_MODULE_NOT_FOUND') return '. Imports of files need their ending (./topics.ts)'
+  return ''
+}
+
+function noTopology(path: string, module: Readonly<Record<string, unknown>>, found: unknown): Fault {
+  const others = Object.entries(module).filter(([name, value]) => name !== 'default' && isTopology(value))
+  const hint =
+    others.length > 0
+      ? ` Did you mean "export default ${others[0]?.[0]}"?`
+      : " End it with: export default topology('name', { version: 1 }, (flow) => { ... })"
+  const what = found === undefined ? 'has no default export.' : 'has a default export that is no topology.'
+  return new Fault('MR2013', 'stop', `${path} ${what}${hint}`, { place: { at: path } })
+}
+
+export interface Printed {
+  readonly contentType: string
+  readonly text: string
+}
+
+/** Undefined: the format is not known. */
+export function printTopology(_topology: LoadedTopology, _format: string): Printed | undefined {
+  return undefined
+}

@@ -5,8 +5,12 @@ import type { Log } from '../runtime/ports/log.ts'
 import type { Settings } from '../runtime/settings.ts'
 import type { Logger } from '../telemetry/logger.ts'
 
+const TERMINAL_PATIENCE_MS = 5_000
+
 export function connect(settings: Settings, logger: Logger | undefined): Log {
-  return kafkaLog({ ...kafkaOptions(settings), log: logger === undefined ? undefined : noteTo(logger) })
+  // A person at a terminal waits for an answer; a worker, which has a log, may start before its brokers.
+  if (logger === undefined) return kafkaLog({ ...kafkaOptions(settings), unreachableAfterMs: TERMINAL_PATIENCE_MS })
+  return kafkaLog({ ...kafkaOptions(settings), log: noteTo(logger) })
 }
 
 export function kafkaOptions(settings: Settings): KafkaOptions {

@@ -33,6 +33,15 @@ function wrapped(text: string, widthMax: number): string[] {
   return [...lines, line]
 }
 
+/** A Markdown table, aligned as prettier does it. */
+export function markdownTable(titles: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const cells = [titles, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
+  const widths = titles.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]): string => `| ${widths.map((wide, column) => (row[column] ?? '').padEnd(wide)).join(' | ')} |`
+  const [head = [], ...body] = cells
+  return [line(head), line(widths.map((wide) => '-'.repeat(wide))), ...body.map(line)]
+}
+
 /** `12,345`. */
 export const count = (value: number | null): string => (value === null ? '?' : value.toLocaleString('en-US'))
 

@@ -55,7 +55,7 @@ export const settingTable = {
     cost: 'Everyone on the network path can read the password.',
   }),
   stateDirectory: text(
-    '.millrace',
+    '.millrace/state',
     {
       group: 'state',
       meaning:

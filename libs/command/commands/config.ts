@@ -1,7 +1,7 @@
 /** `millrace config`: the table of settings, the values in force here, or the guide's page. */
 import type { Command, CommandContext } from '../command.ts'
 import { exitCodes, type ExitCode } from '../exit-codes.ts'
-import { columns, table } from '../text-table.ts'
+import { columns, markdownTable } from '../text-table.ts'
 import { flagOf, settingKeys, settingTable, variableOf, type SettingKey } from '../../runtime/settings.ts'
 import type { SettingGroup } from '../../runtime/setting.ts'
 
@@ -61,30 +61,29 @@ const asText = (): string =>
   groups
     .flatMap(({ title, keys }) => [
       title,
-      ...table(
+      ...columns([
         ['  setting', 'type', 'default', ''],
-        keys.map((key) => [`  ${key}`, settingTable[key].type, defaultOf(key), settingTable[key].meaning]),
-      ),
+        ...keys.map((key) => [`  ${key}`, settingTable[key].type, defaultOf(key), settingTable[key].meaning]),
+      ]),
       '',
     ])
     .join('\n')
     .trimEnd()
-
-const cell = (text: string): string => text.replaceAll('|', '\\|')
 
 /** deploy/guide/configuration.md. */
 export function configurationPage(): string {
   const sections = groups.flatMap(({ title, keys }) => [
     `## ${title}`,
     '',
-    '| setting | type | default | meaning | cost |',
-    '|---|---|---|---|---|',
-    ...keys.map((key) => {
-      const { type, unit, meaning, cost, alias } = settingTable[key]
-      const also = alias === undefined ? '' : ` Also read from \`${alias}\`.`
-      const typed = unit === '' || type === 'duration' || type === 'size' ? type : `${type} (${unit})`
-      return `| \`${key}\` | ${cell(typed)} | ${cell(defaultOf(key))} | ${cell(meaning + also)} | ${cell(cost)} |`
-    }),
+    ...markdownTable(
+      ['setting', 'type', 'default', 'meaning', 'cost'],
+      keys.map((key) => {
+        const { type, unit, meaning, cost, alias } = settingTable[key]
+        const also = alias === undefined ? '' : ` Also read from \`${alias}\`.`
+        const typed = unit === '' || type === 'duration' || type === 'size' ? type : `${type} (${unit})`
+        return [`\`${key}\``, typed, defaultOf(key), meaning + also, cost]
+      }),
+    ),
     '',
   ])
   return [...introduction, ...sections].join('\n').trimEnd()
@@ -97,11 +96,14 @@ const introduction: readonly string[] = [
   '',
   'A setting comes from the first of: flag, environment variable, configuration file, default. One name in three spellings:',
   '',
-  '| where | spelling |',
-  '|---|---|',
-  '| `millrace.config.ts`, `.mjs`, `.js` or `.json` (or `--config <file>`, `MILLRACE_CONFIG`) | `commitIntervalMs` |',
-  '| environment | `MILLRACE_COMMIT_INTERVAL_MS` |',
-  '| command line | `--commit-interval-ms` |',
+  ...markdownTable(
+    ['where', 'spelling'],
+    [
+      ['`millrace.config.ts`, `.mjs`, `.js` or `.json` (or `--config <file>`, `MILLRACE_CONFIG`)', '`commitIntervalMs`'],
+      ['environment', '`MILLRACE_COMMIT_INTERVAL_MS`'],
+      ['command line', '`--commit-interval-ms`'],
+    ],
+  ),
   '',
   '```ts',
   "import { configuration } from 'millrace'",

@@ -13,10 +13,11 @@ export function compactEntries(entries: readonly Entry[], below: number, purgeTo
     if (entry.kind === 'data' && entry.state === 'committed' && entry.record.key !== null)
       newest.set(textOf(entry.record.key), entry.record.offset)
   }
-  return entries.filter(({ record, kind, state }) => {
+  return entries.filter(({ record, kind }) => {
     if (record.offset >= below) return true
     if (kind !== 'data') return !purgeTombstones
-    if (state === 'aborted' || record.key === null || newest.get(textOf(record.key)) !== record.offset) return false
+    // An aborted record is never the newest of its key, so it goes here, too.
+    if (record.key === null || newest.get(textOf(record.key)) !== record.offset) return false
     return record.value !== null || !purgeTombstones
   })
 }

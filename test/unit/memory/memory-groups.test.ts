@@ -63,7 +63,49 @@ describe('a member that is expelled', () => {
   })
 })
 
+describe('a member that is expelled while its request to join again is on the way', () => {
+  it('does not come back under its old id', async () => {
+    const { log, clock, join } = await group()
+    const one = await join('one')
+    const old = identityOf(one.probe).memberId
+    const delay = Promise.withResolvers<undefined>()
+    log.faults = { before: ({ operation }) => (operation === 'join' ? delay.promise : undefined) }
+    one.member.rejoin()
+    await clock.settle()
+
+    log.expel('g', old)
+    log.faults = {}
+    delay.resolve(undefined)
+    await clock.settle()
+
+    expect(one.probe.told).toEqual(['assigned', 'rebalancing', 'lost', 'assigned'])
+    expect(log.membersOf('g')).toEqual([identityOf(one.probe).memberId])
+    expect(log.membersOf('g')).not.toContain(old)
+  })
+})
+
 describe('a member that is frozen', () => {
+  it('hears of no assignment until it thaws, though its request for it had gone out before', async () => {
+    const { log, clock, join } = await group()
+    const one = await join('one')
+    const planned = Promise.withResolvers<void>()
+    const plan = one.probe.assign.bind(one.probe)
+    one.probe.assign = (members) => planned.promise.then(() => plan(members))
+    const two = await join('two')
+    const second = log.membersOf('g').find((memberId) => memberId !== one.probe.identity?.memberId) ?? ''
+
+    log.freeze(second)
+    planned.resolve()
+    await clock.settle()
+    const whileFrozen = [...two.probe.told]
+    log.thaw(second)
+    await clock.settle()
+
+    expect(whileFrozen).toEqual([])
+    expect(two.probe.told).toEqual(['assigned'])
+    expect([...one.probe.held, ...two.probe.held].sort()).toEqual(ALL)
+  })
+
   it('is expelled when its session times out, hears of it when it thaws, and joins again', async () => {
     const { log, clock, join } = await group()
     const one = await join('one')

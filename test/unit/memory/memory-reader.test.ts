@@ -57,6 +57,8 @@ describe('a reader', () => {
 
     await producer.commit()
     await clock.settle()
+    probe.reader.pause(probe.partition)
+    probe.reader.resume(probe.partition)
     await clock.settle()
 
     expect(probe.batches.map(({ next, lastStable, highWatermark, records }) => [next, lastStable, highWatermark, records.length])).toEqual([

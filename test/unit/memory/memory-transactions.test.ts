@@ -58,6 +58,21 @@ describe('a transaction that is open for too long', () => {
     expect(clock.nextWake()).toBeUndefined()
   })
 
+  it('leaves no deadline behind when it was committed in time', async () => {
+    const { log, clock } = await cluster()
+    const producer = await log.openProducer('id', { transactionTimeoutMs: 500 })
+    for (let round = 0; round < 3; round++) {
+      await send(producer, 'x')
+      await producer.commit()
+      await clock.pass(100)
+    }
+
+    // The sleeper of the first deadline wakes once for nothing, and finds no other.
+    await clock.pass(200)
+
+    expect(clock.nextWake()).toBeUndefined()
+  })
+
   it('is not allowed a time-out above that of the broker', async () => {
     const { log } = await cluster()
 

@@ -150,7 +150,7 @@ export class Cluster {
   close(): void {
     this.#isClosed = true
     for (const link of this.#control.values()) link.close()
-    for (const links of [...this.#opened]) links.close()
+    for (const links of this.#opened) links.close()
   }
 
   /** Connected ones first, then the known brokers, then the seeds. */

@@ -82,7 +82,7 @@ const table: readonly { readonly codes: readonly number[]; readonly as: FaultCod
       action: 'stop',
       cure: 'Correct the setting of the topic.',
     },
-    { codes: [code.NON_EMPTY_GROUP], as: 'MR3007', action: 'retry', cure: 'Stop all workers of the application first.' },
+    { codes: [code.NON_EMPTY_GROUP], as: 'MR3007', action: 'stop', cure: 'Stop all workers of the application first.' },
     {
       codes: [code.UNSTABLE_OFFSET_COMMIT],
       as: 'MR3008',

@@ -27,9 +27,12 @@ const ADMIN_TIMEOUT_MS = 20_000
 
 export class KafkaAdmin implements LogAdmin {
   readonly #cluster: Cluster
+  /** For questions that are answered at once. What may take its time at the broker has a connection of its own for that time. */
+  readonly #questions: Links
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster
+    this.#questions = cluster.openLinks()
   }
 
   async describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>> {
@@ -79,11 +82,11 @@ export class KafkaAdmin implements LogAdmin {
   }
 
   ranges(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<PartitionId, PartitionRange>> {
-    return told('while asking for the ends of partitions', () => listRanges(this.#cluster, partitions))
+    return told('while asking for the ends of partitions', () => listRanges(this.#cluster, this.#questions, partitions))
   }
 
   positionsAt(partitions: readonly TopicPartition[], timestamp: number): Promise<ReadonlyMap<PartitionId, number>> {
-    return told('while asking for positions by time', () => listPositionsAt(this.#cluster, partitions, timestamp))
+    return told('while asking for positions by time', () => listPositionsAt(this.#cluster, this.#questions, partitions, timestamp))
   }
 
   async committed(groupId: string, partitions: readonly TopicPartition[]): Promise<ReadonlyMap<PartitionId, CommittedPosition>> {
@@ -118,7 +121,7 @@ export class KafkaAdmin implements LogAdmin {
         if (hasMembers)
           throw new Fault(
             'MR3007',
-            'retry',
+            'stop',
             `group ${groupId} has members, so its positions cannot be moved from outside. Stop all workers first.`,
           )
         throw new Refused('OffsetCommit', refused.errorCode, `${refused.topic}:${refused.partition}`)
@@ -157,7 +160,7 @@ export class KafkaAdmin implements LogAdmin {
           error.code === code.POLICY_VIOLATION
             ? 'cleanup.policy of the topic does not contain delete'
             : 'the position is beyond the end of the partition'
-        throw new Fault('MR3009', 'stop-task', `records of ${error.detail} cannot be deleted: ${why}.`, { cause: error })
+        throw new Fault('MR3009', 'stop', `records of ${error.detail} cannot be deleted: ${why}.`, { cause: error })
       } finally {
         links.close()
       }
@@ -216,18 +219,13 @@ export class KafkaAdmin implements LogAdmin {
     mayRepeat: (error: unknown) => boolean,
     work: (links: Links, coordinator: number) => Promise<Answer>,
   ): Promise<Answer> {
-    const links = this.#cluster.openLinks()
     const mayRepeatHere = (error: unknown): boolean => {
       if (isCoordinatorMoved(error)) this.#cluster.forgetCoordinator('group', groupId)
       return isUntouched(error) || mayRepeat(error)
     }
-    try {
-      return await persist({ deadlineMs, pauseMs: 5, pauseMsMax: 250, mayRepeat: mayRepeatHere }, async () =>
-        work(links, await this.#cluster.coordinator('group', groupId)),
-      )
-    } finally {
-      links.close()
-    }
+    return persist({ deadlineMs, pauseMs: 5, pauseMsMax: 250, mayRepeat: mayRepeatHere }, async () =>
+      work(this.#questions, await this.#cluster.coordinator('group', groupId)),
+    )
   }
 }
 

@@ -11,42 +11,37 @@ import type { Isolation } from '../wire/admin-apis.ts'
 import { EARLIEST, LATEST, listOffsetsApi } from '../wire/admin-apis.ts'
 import type { PartitionError } from '../wire/transaction-apis.ts'
 
-export async function listRanges(cluster: Cluster, partitions: readonly TopicPartition[]): Promise<Map<PartitionId, PartitionRange>> {
-  const links = cluster.openLinks()
-  try {
-    const [starts, stable, ends] = await Promise.all([
-      listOffsets(cluster, links, partitions, EARLIEST, 'read-uncommitted'),
-      listOffsets(cluster, links, partitions, LATEST, 'read-committed'),
-      listOffsets(cluster, links, partitions, LATEST, 'read-uncommitted'),
-    ])
-    const ranges = new Map<PartitionId, PartitionRange>()
-    for (const { topic, partition } of partitions) {
-      const id = partitionId(topic, partition)
-      const end = ends.get(id) ?? 0
-      // Three answers, three moments: what is written or deleted meanwhile must not turn the range round.
-      ranges.set(id, { logStart: Math.min(starts.get(id) ?? 0, end), end, lastStable: Math.min(stable.get(id) ?? 0, end) })
-    }
-    return ranges
-  } finally {
-    links.close()
+export async function listRanges(
+  cluster: Cluster,
+  links: Links,
+  partitions: readonly TopicPartition[],
+): Promise<Map<PartitionId, PartitionRange>> {
+  const [starts, stable, ends] = await Promise.all([
+    listOffsets(cluster, links, partitions, EARLIEST, 'read-uncommitted'),
+    listOffsets(cluster, links, partitions, LATEST, 'read-committed'),
+    listOffsets(cluster, links, partitions, LATEST, 'read-uncommitted'),
+  ])
+  const ranges = new Map<PartitionId, PartitionRange>()
+  for (const { topic, partition } of partitions) {
+    const id = partitionId(topic, partition)
+    const end = ends.get(id) ?? 0
+    // Three answers, three moments: what is written or deleted meanwhile must not turn the range round.
+    ranges.set(id, { logStart: Math.min(starts.get(id) ?? 0, end), end, lastStable: Math.min(stable.get(id) ?? 0, end) })
   }
+  return ranges
 }
 
 /** The first position at or after the timestamp; the end where there is none. */
 export async function listPositionsAt(
   cluster: Cluster,
+  links: Links,
   partitions: readonly TopicPartition[],
   timestamp: number,
 ): Promise<Map<PartitionId, number>> {
-  const links = cluster.openLinks()
-  try {
-    const found = await listOffsets(cluster, links, partitions, timestamp, 'read-uncommitted')
-    const none = partitions.filter(({ topic, partition }) => (found.get(partitionId(topic, partition)) ?? -1) < 0)
-    for (const [id, end] of await listOffsets(cluster, links, none, LATEST, 'read-uncommitted')) found.set(id, end)
-    return found
-  } finally {
-    links.close()
-  }
+  const found = await listOffsets(cluster, links, partitions, timestamp, 'read-uncommitted')
+  const none = partitions.filter(({ topic, partition }) => (found.get(partitionId(topic, partition)) ?? -1) < 0)
+  for (const [id, end] of await listOffsets(cluster, links, none, LATEST, 'read-uncommitted')) found.set(id, end)
+  return found
 }
 
 async function listOffsets(

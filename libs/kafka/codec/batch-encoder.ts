@@ -37,7 +37,10 @@ const NO_HEADER_BYTES = Uint8Array.of(0)
 
 let kept: Buffer = Buffer.allocUnsafe(256 * 1024)
 
-/** Encodes as many of `records[from, ...)` as one batch takes, at least one. */
+/**
+ * Encodes as many of `records[from, ...)` as one batch takes, at least one. Absurd timestamps that lie too far apart for an exact
+ * difference go into different batches.
+ */
 export function encodeBatch(records: readonly OutgoingRecord[], from: number, options: BatchOptions): EncodedBatch {
   const first = records[from]
   assert(first !== undefined, 'a batch has a record')
@@ -56,7 +59,7 @@ export function encodeBatch(records: readonly OutgoingRecord[], from: number, op
     const valueSize = value === null ? 1 : varintSize(value.length) + value.length
     const size = 1 + varlongSize(delta) + varintSize(count) + keySize + valueSize + headers.length
     const end = at + varintSize(size) + size
-    if (end > options.bytesMax && count > 0) break
+    if (count > 0 && (end > options.bytesMax || delta > Number.MAX_SAFE_INTEGER || delta < Number.MIN_SAFE_INTEGER)) break
     if (end > bytes.length) bytes = grown(bytes, at, end)
     at = writeVarint(bytes, at, size)
     bytes[at++] = 0

@@ -5,7 +5,7 @@
  * record, that the batch holds as many records as it says. Whatever fails is a fault with the place, never a wrong record.
  * Keys, values and header values are views on the answer: they keep its memory as long as they live.
  */
-import { Fault } from '../../faults/fault.ts'
+import type { Fault } from '../../faults/fault.ts'
 import type { LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
 import { NO_HEADERS } from '../../runtime/ports/log.ts'
 import type { AbortedTransaction } from './aborted-filter.ts'

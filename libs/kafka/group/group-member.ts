@@ -77,19 +77,22 @@ class KafkaGroupMember implements GroupMember {
     if (this.#isOver) return
     this.#isOver = true
     this.#askForRebalance()
+    await this.#sendLeave()
+    this.#links.close()
+  }
+
+  async #sendLeave(): Promise<void> {
+    const { groupId } = this.#options
+    if (this.#memberId === FIRST_ID) return
     // An own connection: a join that waits at the broker would hold the request up on the other.
     const links = this.#cluster.openLinks()
     try {
-      if (this.#memberId === FIRST_ID) return
-      const coordinator = await this.#cluster.coordinator('group', this.#options.groupId)
-      await links.send(coordinator, leaveGroupApi, { groupId: this.#options.groupId, memberId: this.#memberId })
+      const coordinator = await this.#cluster.coordinator('group', groupId)
+      await links.send(coordinator, leaveGroupApi, { groupId, memberId: this.#memberId })
     } catch (error) {
-      this.#cluster.settings.log('warn', `leaving group ${this.#options.groupId} failed; the session time-out will end the membership`, {
-        error,
-      })
+      this.#cluster.settings.log('warn', `leaving group ${groupId} failed; the session time-out will end the membership`, { error })
     } finally {
       links.close()
-      this.#links.close()
     }
   }
 
@@ -174,9 +177,20 @@ class KafkaGroupMember implements GroupMember {
 
   async #assign({ members }: JoinAnswer): Promise<{ memberId: string; assignment: Buffer }[]> {
     const assignments = await this.#events.assign(
-      members.map(({ memberId, metadata }) => ({ memberId, userData: decodeUserData(metadata) })),
+      members.map(({ memberId, metadata }) => ({ memberId, userData: this.#userDataOf(metadata) })),
     )
     return [...assignments].map(([memberId, assignment]) => ({ memberId, assignment: encodeAssignment(assignment) }))
+  }
+
+  #userDataOf(metadata: Buffer): Buffer {
+    try {
+      return decodeUserData(metadata)
+    } catch (cause) {
+      const { groupId, protocol } = this.#options
+      throw new Fault('MR3013', 'stop', `group ${groupId} has a member of another program, which uses the protocol name ${protocol} too.`, {
+        cause,
+      })
+    }
   }
 
   get #joinTimeoutMs(): number {
@@ -187,6 +201,8 @@ class KafkaGroupMember implements GroupMember {
     const { groupId, sessionTimeoutMs } = this.#options
     if (error instanceof TooSlow || (error instanceof Refused && EXPELLED.has(error.code))) {
       this.#lose(error)
+      // The others should not have to wait until the session of one that gave up is over.
+      if (error instanceof TooSlow) await this.#sendLeave()
       this.#memberId = FIRST_ID
       return
     }

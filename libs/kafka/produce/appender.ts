@@ -143,6 +143,7 @@ export class Appender {
       const answer = byId.get(work.id)
       assert(answer !== undefined, `the broker answers for ${work.id}`)
       if (answer.errorCode === code.NONE) this.#advance(work, answer.baseOffset)
+      else if (answer.errorCode === code.DUPLICATE_SEQUENCE_NUMBER && this.#identity.transactionalId === null) this.#advance(work, -1)
       else if (isLeaderMoved(answer.errorCode)) {
         this.#cluster.forgetLeader(work.topic, work.partition)
         repeatable ??= new Refused('Produce', answer.errorCode, work.id)

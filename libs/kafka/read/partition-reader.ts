@@ -12,7 +12,7 @@ import { Fault } from '../../faults/fault.ts'
 import type { FetchedBatch, PartitionId, PartitionReader, ReaderEvents, ReaderOptions, TopicPartition } from '../../runtime/ports/log.ts'
 import { partitionId } from '../../runtime/ports/log.ts'
 import { listRanges } from '../admin/partition-ranges.ts'
-import type { Cluster } from '../cluster.ts'
+import type { Cluster, Links } from '../cluster.ts'
 import { decodeRecordSet, extentOf } from '../codec/record-set.ts'
 import { faultOf, isLeaderMoved } from '../failures.ts'
 import { DELIVERY_SLICE_MS, READ_RETRY_MS, READ_RETRY_MS_MAX, TOPIC_GONE_AFTER_MS, UNDELIVERED_BYTES_MAX } from '../limits.ts'
@@ -28,6 +28,8 @@ const WAIT_MS_MAX = 500
 
 export class KafkaPartitionReader implements PartitionReader {
   readonly #cluster: Cluster
+  /** For the ends of partitions that were out of range. */
+  readonly #questions: Links
   readonly #events: ReaderEvents
   readonly #partitionBytesMax: number
   readonly #waitMsMax: number
@@ -41,6 +43,7 @@ export class KafkaPartitionReader implements PartitionReader {
 
   constructor(cluster: Cluster, events: ReaderEvents, options: ReaderOptions) {
     this.#cluster = cluster
+    this.#questions = cluster.openLinks()
     this.#events = events
     this.#partitionBytesMax = options.partitionBytesMax ?? PARTITION_BYTES_MAX
     this.#waitMsMax = options.waitMsMax ?? WAIT_MS_MAX
@@ -77,9 +80,10 @@ export class KafkaPartitionReader implements PartitionReader {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    for (const reading of [...this.#readings.values()]) this.unassign(reading)
+    for (const reading of this.#readings.values()) this.unassign(reading)
     for (const fetcher of this.#fetchers.values()) fetcher.close()
     this.#fetchers.clear()
+    this.#questions.close()
     this.#undelivered.length = 0
   }
 
@@ -218,7 +222,7 @@ export class KafkaPartitionReader implements PartitionReader {
     const { topic, partition, position } = reading
     reading.state = 'waiting'
     try {
-      const range = (await listRanges(this.#cluster, [{ topic, partition }])).get(partitionId(topic, partition))
+      const range = (await listRanges(this.#cluster, this.#questions, [{ topic, partition }])).get(partitionId(topic, partition))
       if (reading.isClosed) return
       const isOutside = range !== undefined && (position < range.logStart || position > range.end)
       if (range === undefined || !isOutside || !reading.wasOutOfRange) {

@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { Fault } from '../../../libs/faults/fault.ts'
+import { encodeBatch } from '../../../libs/kafka/codec/batch-encoder.ts'
+import * as layout from '../../../libs/kafka/codec/batch-header.ts'
+import { decodeRecordSet, extentOf } from '../../../libs/kafka/codec/record-set.ts'
+import type { Header, LogRecord, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
+import { batch, batches, marker, place, record, resealed } from './batches.ts'
+
+const bare = ({ key, value, timestamp, headers }: OutgoingRecord | LogRecord): unknown => ({
+  key: key && [...key],
+  value: value && [...value],
+  timestamp,
+  headers: headers.map(([name, bytes]) => [name, [...bytes]]),
+})
+
+const bytes = fc.uint8Array({ maxLength: 300 })
+const header = fc.tuple(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', 'toString', '')), bytes)
+const anyRecord = fc.record({
+  key: fc.option(bytes, { nil: null }),
+  value: fc.option(bytes, { nil: null }),
+  timestamp: fc.oneof(fc.integer(), fc.integer({ min: -(2 ** 52), max: 2 ** 52 }), fc.constantFrom(-1, 0, Number.MAX_SAFE_INTEGER)),
+  headers: fc.array(header, { maxLength: 4 }),
+})
+
+const faultIn = (work: () => unknown): Fault => {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof Fault) return error
+    throw error
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('a record batch', () => {
+  it('is read back as it was written, whatever keys, values, timestamps and headers', () => {
+    fc.assert(
+      fc.property(fc.array(anyRecord, { minLength: 1, maxLength: 20 }), fc.nat(), (records, offset) => {
+        const read = decodeRecordSet(batches(offset, records), offset, [], place)
+        expect(read.map(bare)).toEqual(records.map(bare))
+        expect(read.map((one) => one.offset)).toEqual(records.map((_, index) => offset + index))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('is split before it would be larger than the limit, and a record that is larger goes alone', () => {
+    const records = [10, 10, 5_000, 10, 900, 900].map((size) => record('x'.repeat(size)))
+    const options = { producerId: 1, producerEpoch: 0, baseSequence: 0, transactional: true, bytesMax: 1_000 }
+
+    const counts: number[] = []
+    for (let from = 0; from < records.length; from += counts.at(-1) ?? 0) counts.push(encodeBatch(records, from, options).count)
+
+    expect(counts).toEqual([2, 1, 2, 1])
+  })
+
+  it('encodes headers anew in the next batch when the caller has changed the same array', () => {
+    const headers: Header[] = [['name', Buffer.from('one')]]
+    const first = batch(0, [record('a', { headers })])
+    headers[0] = ['name', Buffer.from('two')]
+    const second = batch(1, [record('b', { headers })])
+
+    const read = decodeRecordSet(Buffer.concat([first, second]), 0, [], place)
+
+    expect(read.map(({ headers: [one] }) => Buffer.from(one?.[1] ?? []).toString())).toEqual(['one', 'two'])
+  })
+
+  it('with 5,000 headers is read in linear time', () => {
+    const headers = Array.from({ length: 5_000 }, (_, index) => [`h${index}`, Buffer.from('x')] as const)
+    const written = batch(0, [record('v', { headers })])
+    const begin = performance.now()
+
+    const read = decodeRecordSet(written, 0, [], place)
+
+    expect(read[0]?.headers).toHaveLength(5_000)
+    // The decoder of kafkajs takes seconds.
+    expect(performance.now() - begin).toBeLessThan(200)
+  })
+
+  it('takes the append time of the broker where the topic says so', () => {
+    const written = batch(0, [record('a', { timestamp: 5 }), record('b', { timestamp: 9 })], { attributes: layout.LOG_APPEND_TIME })
+
+    expect(decodeRecordSet(written, 0, [], place).map(({ timestamp }) => timestamp)).toEqual([9, 9])
+  })
+})
+
+describe('an answer to a fetch', () => {
+  const answer = Buffer.concat([batch(5, [record('a'), record('b'), record('c')]), marker(8, 1, 'commit'), batch(9, [record('d')])])
+
+  it('is delivered from the position that was asked for, also in the middle of a batch', () => {
+    expect(decodeRecordSet(answer, 6, [], place).map(({ offset }) => offset)).toEqual([6, 7, 9])
+  })
+
+  it('reaches behind its last whole batch, marker or not; a cut batch tells how many bytes it needs', () => {
+    const last = batch(9, [record('d')])
+
+    expect(extentOf(answer, 6, place)).toEqual({ next: 10, bytesNeeded: 0 })
+    expect(extentOf(answer.subarray(0, answer.length - 1), 6, place)).toEqual({ next: 9, bytesNeeded: 0 })
+    expect(extentOf(last.subarray(0, 20), 9, place)).toEqual({ next: 9, bytesNeeded: last.length })
+    expect(extentOf(Buffer.alloc(0), 9, place)).toEqual({ next: 9, bytesNeeded: 0 })
+    expect(decodeRecordSet(answer.subarray(0, answer.length - 1), 6, [], place).map(({ offset }) => offset)).toEqual([6, 7])
+  })
+
+  it('reaches behind a batch that compaction has emptied or thinned out', () => {
+    const thin = batch(20, [record('a'), record('b')])
+    thin.writeInt32BE(9, layout.LAST_OFFSET_DELTA_AT)
+    resealed(thin)
+
+    expect(extentOf(thin, 20, place).next).toBe(30)
+    expect(decodeRecordSet(thin, 20, [], place).map(({ offset }) => offset)).toEqual([20, 21])
+  })
+
+  it('with any bit turned is a fault that names topic, partition and offset, never another record', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: answer.length * 8 - 1 }), (bit) => {
+        const damaged = Buffer.from(answer)
+        const at = bit >> 3
+        // Offset, length and leader epoch lie outside the checksum: the broker vouches for them.
+        fc.pre(![0, batch(5, [record('a'), record('b'), record('c')]).length].some((start) => at >= start && at < start + 16))
+        fc.pre(at < answer.length - batch(9, [record('d')]).length)
+        damaged[at] = (damaged[at] ?? 0) ^ (1 << (bit & 7))
+        const fault = faultIn(() => decodeRecordSet(damaged, 5, [], place))
+        expect(['MR3028', 'MR3029']).toContain(fault.code)
+        expect(fault.place).toMatchObject(place)
+        expect(fault.action).toBe('stop-task')
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('whose bytes lie about lengths and counts, with a right checksum, is a fault too and ends quickly', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: layout.COUNT_AT, max: 90 }), fc.nat({ max: 255 }), (at, value) => {
+        const lying = batch(5, [record('abc', { key: Buffer.from('k'), headers: [['h', Buffer.from('v')]] }), record('def')])
+        if (lying[at] === value) return
+        lying[at] = value
+        try {
+          for (const { key, value: read } of decodeRecordSet(resealed(lying), 5, [], place)) {
+            expect((key?.length ?? 0) + (read?.length ?? 0)).toBeLessThan(lying.length)
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'Fault', code: 'MR3028' })
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('in an old message format, or by an unknown codec, is a fault that says so', () => {
+    const old = batch(5, [record('a')])
+    old[layout.MAGIC_AT] = 1
+    const strange = batch(5, [record('a')], { attributes: 5 })
+
+    expect(faultIn(() => extentOf(old, 5, place))).toMatchObject({ code: 'MR3029', place: { ...place, offset: 5 } })
+    expect(faultIn(() => decodeRecordSet(strange, 5, [], place))).toMatchObject({ code: 'MR3030', place: { ...place, offset: 5 } })
+  })
+})
+
+describe('compressed batches of the Java producer', () => {
+  const vectors: { count: number; sha256: string; codecs: Record<string, string> } = JSON.parse(
+    readFileSync(new URL('vectors/compressed-batches.json', import.meta.url), 'utf8'),
+  )
+
+  it.each(Object.entries(vectors.codecs))('by %s are read', (_codec, base64) => {
+    const read = decodeRecordSet(Buffer.from(base64, 'base64'), 0, [], place)
+
+    const lines = read.map(({ key, value }) => `${Buffer.from(key ?? []).toString()}\t${Buffer.from(value ?? []).toString()}`)
+    expect(read).toHaveLength(vectors.count)
+    expect(createHash('sha256').update(lines.join('\n')).digest('hex')).toBe(vectors.sha256)
+  })
+
+  it.each(Object.entries(vectors.codecs))('by %s that are damaged behind a right checksum are a fault, not a crash', (_codec, base64) => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), fc.nat({ max: 255 }), (share, value) => {
+        const damaged = Buffer.from(base64, 'base64')
+        const { end } = layout.readBatchHeader(damaged, 0, place) ?? { end: 0 }
+        const one = damaged.subarray(0, end)
+        one[layout.BATCH_HEADER_BYTES + Math.floor((end - layout.BATCH_HEADER_BYTES) * share)] = value
+        try {
+          decodeRecordSet(resealed(one), 0, [], place)
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'Fault', code: 'MR3028' })
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+})

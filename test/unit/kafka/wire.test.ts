@@ -1,0 +1,126 @@
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from '@jest/globals'
+import { kafkaSettings } from '../../../libs/kafka/kafka-options.ts'
+import { ByteReader, ByteWriter } from '../../../libs/kafka/wire/bytes.ts'
+import { code } from '../../../libs/kafka/wire/api.ts'
+import { apiVersionsApi, metadataApi } from '../../../libs/kafka/wire/cluster-apis.ts'
+import { Link } from '../../../libs/kafka/wire/link.ts'
+import { checkVersions, requiredApis } from '../../../libs/kafka/wire/required-apis.ts'
+import { checkWire } from '../../../libs/kafka/wire/self-test.ts'
+
+const all = requiredApis.map(({ key, version }) => ({ key, min: version, max: version }))
+
+describe('the wire', () => {
+  it('takes a broker that takes each version we send, and names what another lacks', () => {
+    expect(() => checkVersions('b:9092', all)).not.toThrow()
+    const old = all.map((range) => (range.key === 28 ? { ...range, max: 2, min: 0 } : range)).filter(({ key }) => key !== 3)
+    expect(() => checkVersions('b:9092', old)).toThrow(
+      /b:9092 .*Metadata version 12 \(broker: none\), TxnOffsetCommit version 3 \(broker: 0 to 2\)/,
+    )
+  })
+
+  it('finds the installed kafkajs pinned, patched and right', () => {
+    expect(() => checkWire()).not.toThrow()
+  })
+
+  it('reads what it writes, and ends at the end of an answer', () => {
+    const { bytes } = new ByteWriter(1)
+      .int8(-1)
+      .int16(-2)
+      .int32(-3)
+      .int64(-4)
+      .int64(Number.MAX_SAFE_INTEGER)
+      .string('größe')
+      .nullableString(null)
+      .compactString('x'.repeat(200))
+      .compactNullableString(null)
+      .uvarint(2 ** 31)
+      .array([1, 2], () => undefined)
+    const reader = new ByteReader(bytes)
+
+    expect([reader.int8(), reader.int16(), reader.int32(), reader.int64(), reader.int64()]).toEqual([
+      -1,
+      -2,
+      -3,
+      -4,
+      Number.MAX_SAFE_INTEGER,
+    ])
+    expect([reader.string(), reader.nullableString()]).toEqual(['größe', null])
+    expect([reader.compactString(), reader.compactNullableString(), reader.uvarint()]).toEqual(['x'.repeat(200), null, 2 ** 31])
+    expect(reader.int32()).toBe(2)
+    expect(() => reader.int8()).toThrow(RangeError)
+    expect(() => new ByteReader(Buffer.from([0x7f, 0xff, 0xff, 0xff])).array(() => 0)).toThrow(/2147483647 items in 0 bytes/)
+  })
+})
+
+describe('a link', () => {
+  const closers: (() => void)[] = []
+  afterEach(() => {
+    for (const close of closers.splice(0)) close()
+  })
+
+  /** A broker that answers ApiVersions, and everything else as it is told. */
+  async function fakeBroker(onOther: (answer: () => void, end: () => void) => void): Promise<Link> {
+    const server = createServer((socket) => {
+      socket.on('data', (request: Buffer) => {
+        const [key, correlation] = [request.readInt16BE(4), request.readInt32BE(8)]
+        const reply = (write: (writer: ByteWriter) => void): void => {
+          const body = new ByteWriter().int32(correlation)
+          write(body)
+          socket.write(new ByteWriter().bytesField(body.bytes).bytes)
+        }
+        if (key === apiVersionsApi.key)
+          reply((writer) => writer.int16(code.NONE).array(all, (range) => writer.int16(range.key).int16(range.min).int16(range.max)))
+        else
+          onOther(
+            () => reply((writer) => writer.noTags().int32(0).uvarint(1).compactString('id').int32(7).uvarint(1).noTags()),
+            () => socket.destroy(),
+          )
+      })
+      socket.on('error', () => socket.destroy())
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo // a TCP server that listens
+    const link = new Link(
+      { host: '127.0.0.1', port },
+      kafkaSettings({ brokers: [`127.0.0.1:${port}`], requestTimeoutMs: 200, connectTimeoutMs: 1_000 }),
+    )
+    closers.push(() => {
+      link.close()
+      server.close()
+    })
+    return link
+  }
+
+  it('says that a request without an answer was sent, and works again on a new connection', async () => {
+    let asked = 0
+    const link = await fakeBroker((answer, end) => {
+      asked++
+      if (asked === 1) end()
+      // The second is never answered.
+      if (asked === 3) answer()
+    })
+
+    await expect(link.send(metadataApi, { topics: [] })).rejects.toMatchObject({ name: 'NoAnswer', wasSent: true })
+    await expect(link.send(metadataApi, { topics: [] })).rejects.toMatchObject({ name: 'NoAnswer', wasSent: true })
+    expect(link.isConnected).toBe(false)
+    expect(await link.send(metadataApi, { topics: [] })).toMatchObject({ clusterId: 'id', controller: 7 })
+  })
+
+  it('says that a request was not sent when nobody listens, or when it is closed', async () => {
+    const nowhere = new Link({ host: '127.0.0.1', port: 1 }, kafkaSettings({ brokers: ['127.0.0.1:1'] }))
+    await expect(nowhere.send(metadataApi, { topics: [] })).rejects.toMatchObject({ name: 'NoAnswer', wasSent: false })
+    nowhere.close()
+    await expect(nowhere.send(metadataApi, { topics: [] })).rejects.toMatchObject({ name: 'NoAnswer', wasSent: false })
+  })
+
+  it('fails what is under way when it is closed', async () => {
+    const reached = Promise.withResolvers<void>()
+    const link = await fakeBroker(() => reached.resolve())
+    const asked = link.send(metadataApi, { topics: [] })
+    await reached.promise
+    link.close()
+    await expect(asked).rejects.toMatchObject({ name: 'NoAnswer', wasSent: true })
+  })
+})

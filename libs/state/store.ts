@@ -18,6 +18,13 @@ export interface ScanRange {
   readonly limit: number
 }
 
+export interface ClearRange {
+  /** First key, inclusive. */
+  readonly from: Uint8Array
+  /** First key that stays. */
+  readonly to: Uint8Array
+}
+
 export type StoreEntry = readonly [key: Uint8Array, value: Uint8Array]
 
 export interface Store {
@@ -29,8 +36,8 @@ export interface Store {
   scan(range: ScanRange): StoreEntry[]
   /** All or nothing, also after kill -9. Later writes to one key in the same batch win. */
   write(writes: readonly StoreWrite[]): Promise<void>
-  /** Removes every key in [from, to) and applies the writes, in one atomic step. */
-  clearRange(from: Uint8Array, to: Uint8Array, writes: readonly StoreWrite[]): Promise<void>
+  /** Removes every key in the ranges and then applies the writes, in one atomic step. */
+  clearRanges(ranges: readonly ClearRange[], writes: readonly StoreWrite[]): Promise<void>
   /** Bytes on disk, about. */
   sizeBytes(): number
   close(): Promise<void>

@@ -1,0 +1,120 @@
+/**
+ * Changelog records: how changes of state are written to a step's changelog topic, and read back (engine.md 3). Pure.
+ *
+ *   key     fence 00 | reset 01 | change 02 followed by cell and entry (key-layout.ts): no user key can collide with the others
+ *   value   change: the encoded value, null deletes · fence: a nonce · reset: empty
+ *   header  e: epoch, varint
+ */
+import type { Header } from '../dataflow/plan.ts'
+import { Fault } from '../faults/fault.ts'
+import { FENCE, RESET, USER } from './key-layout.ts'
+
+/** A record as restore applies it. `key` is without the kind byte. */
+export interface ChangelogRecord {
+  readonly kind: 'user' | 'fence' | 'reset'
+  readonly key: Uint8Array
+  readonly value: Uint8Array | null
+  readonly epoch: number
+}
+
+/** One changed key of a frozen layer. */
+export interface Change {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | null
+  /** Kind byte and `key` as one piece; present where the change comes from a frozen layer. */
+  readonly recordKey?: Uint8Array
+}
+
+interface Keyed {
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: readonly Header[]
+}
+
+interface Outgoing {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | null
+  readonly timestamp: number
+  readonly headers: readonly Header[]
+}
+
+export const fenceKey: Uint8Array = Buffer.from([FENCE])
+export const resetKey: Uint8Array = Buffer.from([RESET])
+
+export const EPOCH_HEADER = 'e'
+
+export const encodeUser = (key: Uint8Array): Uint8Array => Buffer.concat([Buffer.from([USER]), key])
+
+export function encodeEpoch(epoch: number): Uint8Array {
+  const bytes: number[] = []
+  let rest = epoch
+  while (rest > 0x7f) {
+    bytes.push((rest % 0x80) | 0x80)
+    rest = Math.floor(rest / 0x80)
+  }
+  return Buffer.from([...bytes, rest])
+}
+
+export function decodeEpoch(bytes: Uint8Array): number {
+  let epoch = 0
+  let scale = 1
+  for (const byte of bytes) {
+    epoch += (byte & 0x7f) * scale
+    scale *= 0x80
+  }
+  return epoch
+}
+
+let lastEpoch = -1
+let lastHeaders: readonly Header[] = []
+
+/** One shared array for each epoch, so that the log's encoder sees that it is the same. */
+function epochHeaders(epoch: number): readonly Header[] {
+  if (epoch !== lastEpoch) {
+    lastEpoch = epoch
+    lastHeaders = Object.freeze([[EPOCH_HEADER, encodeEpoch(epoch)] as const])
+  }
+  return lastHeaders
+}
+
+/** The record that says a change. */
+export function userChangelogRecord(change: Change, epoch: number, timestamp: number): Outgoing {
+  return { key: change.recordKey ?? encodeUser(change.key), value: change.value, timestamp, headers: epochHeaders(epoch) }
+}
+
+/** The record that says: everything before it belongs to an older epoch. It has its own key and is never deleted (hole H4). */
+export function resetChangelogRecord(epoch: number, timestamp: number): Outgoing {
+  return { key: resetKey, value: new Uint8Array(0), timestamp, headers: epochHeaders(epoch) }
+}
+
+/** Fault MR4011 when the record is not of a changelog. */
+export function readChangelogRecord(record: Keyed): ChangelogRecord {
+  const { key, value } = record
+  if (key === null || key.length === 0) throw foreign('has no key')
+  return { kind: kindOf(key), key: key.subarray(1), value, epoch: epochOf(record.headers) }
+}
+
+function kindOf(key: Uint8Array): ChangelogRecord['kind'] {
+  switch (key[0]) {
+    case USER:
+      return 'user'
+    case FENCE:
+      return 'fence'
+    case RESET:
+      return 'reset'
+    default:
+      throw foreign(`has a key of the unknown kind ${key[0]}`)
+  }
+}
+
+function epochOf(headers: readonly Header[]): number {
+  for (const [name, value] of headers) if (name === EPOCH_HEADER) return decodeEpoch(value)
+  return 0
+}
+
+const foreign = (why: string): Fault =>
+  new Fault(
+    'MR4011',
+    'stop-task',
+    `a record of the changelog ${why}: another program, or a newer release of Millrace, has written to the topic. Find out which; to rebuild the state use a new version of the application`,
+  )

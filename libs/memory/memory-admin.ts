@@ -55,7 +55,7 @@ export class MemoryAdmin implements LogAdmin {
 
   async deleteTopics(names: readonly string[]): Promise<void> {
     return this.#ask('deleteTopics', () => {
-      for (const name of names) this.#broker.deleteTopic(name)
+      for (const name of names) if (this.#broker.topics.has(name)) this.#broker.deleteTopic(name)
     })
   }
 

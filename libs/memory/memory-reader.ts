@@ -82,7 +82,7 @@ export class MemoryReader implements PartitionReader {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const subscription of [...this.#subscriptions.values()]) this.#end(subscription)
+    for (const subscription of this.#subscriptions.values()) this.#end(subscription)
   }
 
   #end(subscription: Subscription): void {

@@ -57,10 +57,10 @@ export class MemoryTransactions {
     const id = this.#ids.get(name) ?? { name, producerId: this.#ids.size, epoch: -1, timeoutMs, open: undefined, completing: undefined }
     this.#ids.set(name, id)
     // As in Kafka a decided transaction is finished first; only then is the former owner refused, and what it has begun meanwhile aborted.
-    while (id.completing !== undefined) await id.completing
+    await completed(id)
     const epoch = ++id.epoch
     if (id.open !== undefined) this.#complete(id, id.open, 'abort')
-    while (id.completing !== undefined) await id.completing
+    await completed(id)
     id.timeoutMs = timeoutMs
     return { id, epoch }
   }
@@ -141,8 +141,16 @@ export class MemoryTransactions {
     write: () => void,
   ): Promise<void> | undefined {
     const delay = this.#broker.faults.before?.({ operation: 'marker', connection: '', transactionalId: id.name, ...place })
-    if (delay === undefined) return void write()
+    if (delay === undefined) {
+      write()
+      return undefined
+    }
     // A marker is written in the end, whatever happens: that is what "decided" means.
     return Promise.resolve(delay instanceof Promise ? delay : delay.arrives).then(write, write)
   }
+}
+
+/** Until all markers are written. What follows it must not rely on that still being so: another transaction may have begun. */
+async function completed(id: TransactionalId): Promise<void> {
+  while (id.completing !== undefined) await id.completing
 }

@@ -2,9 +2,9 @@
 import { expect, it } from '@jest/globals'
 import type { GroupIdentity, GroupMember, PositionToCommit } from '../../libs/runtime/ports/log.ts'
 import { eventually } from './eventually.ts'
-import { newTopic, PROMISE_TIMEOUT_MS } from './log-conformance.ts'
-import type { HomeOf } from './log-conformance.ts'
-import { faultOf, MemberProbe } from './log-probe.ts'
+import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
+import type { HomeOf } from './log-home.ts'
+import { faultOf, heldBy, MemberProbe } from './log-probe.ts'
 
 const PARTITIONS = 4
 const ALL = [0, 1, 2, 3]
@@ -24,7 +24,7 @@ async function join(homeOf: HomeOf, groupId: string, topic: string, name: string
 const untilHeld = (expected: readonly number[], ...probes: readonly MemberProbe[]): Promise<void> =>
   eventually(() => {
     for (const probe of probes) expect(probe.held.length).toBeGreaterThan(0)
-    expect(probes.flatMap((probe) => probe.held).sort((left, right) => left - right)).toEqual(expected)
+    expect(heldBy(...probes)).toEqual(expected)
     expect(new Set(probes.map((probe) => probe.identity?.generation)).size).toBe(1)
   }, 40_000)
 
@@ -77,8 +77,8 @@ function sharing(homeOf: HomeOf): void {
       await untilHeld(ALL, one.probe, two.probe)
 
       const leader = [one.probe, two.probe].find((probe) => probe.seen?.length === 2)
-      const seen = leader?.seen?.map(({ memberId, userData }) => [memberId, Buffer.from(userData).toString()]).sort()
-      expect(seen).toEqual([one.probe, two.probe].map((probe) => [identityOf(probe).memberId, probe.name]).sort())
+      const seen = new Map(leader?.seen?.map(({ memberId, userData }) => [memberId, Buffer.from(userData).toString()]))
+      expect(seen).toEqual(new Map([one.probe, two.probe].map((probe) => [identityOf(probe).memberId, probe.name] as const)))
       for (const probe of [one.probe, two.probe]) expect(Buffer.from(probe.assignment?.userData ?? []).toString()).toBe(probe.name)
       await Promise.all([one.member.leave(), two.member.leave()])
     },

@@ -1,8 +1,8 @@
 /** Promises of the log port about the committed positions of a group. */
 import { expect, it } from '@jest/globals'
 import type { CommittedPosition, GroupIdentity, PositionToCommit } from '../../libs/runtime/ports/log.ts'
-import { newTopic, PROMISE_TIMEOUT_MS } from './log-conformance.ts'
-import type { HomeOf } from './log-conformance.ts'
+import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
+import type { HomeOf } from './log-home.ts'
 import { outgoing } from './log-probe.ts'
 
 const nobody = (groupId: string): GroupIdentity => ({ groupId, memberId: '', generation: -1 })

@@ -2,8 +2,8 @@
 import { expect, it } from '@jest/globals'
 import type { Header, LogRecord } from '../../libs/runtime/ports/log.ts'
 import { eventually } from './eventually.ts'
-import { newTopic, PROMISE_TIMEOUT_MS } from './log-conformance.ts'
-import type { HomeOf } from './log-conformance.ts'
+import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
+import type { HomeOf } from './log-home.ts'
 import { headerTexts, keys, outgoing, readAll, ReaderProbe, values } from './log-probe.ts'
 
 export function readingPromises(homeOf: HomeOf): void {

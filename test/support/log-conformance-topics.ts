@@ -1,8 +1,8 @@
 /** Promises of the log port about topics and their administration. */
 import { expect, it } from '@jest/globals'
 import { eventually } from './eventually.ts'
-import { newTopic, PROMISE_TIMEOUT_MS } from './log-conformance.ts'
-import type { HomeOf } from './log-conformance.ts'
+import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
+import type { HomeOf } from './log-home.ts'
 import { faultOf, outgoing, readAll, ReaderProbe, values } from './log-probe.ts'
 
 export function topicPromises(homeOf: HomeOf): void {
@@ -192,6 +192,8 @@ function deletion(homeOf: HomeOf): void {
 
       await log.admin.deleteTopics([topic])
       await eventually(async () => expect(await log.admin.listTopics()).not.toContain(topic))
+      // What is gone already may be deleted again.
+      await log.admin.deleteTopics([topic])
       await log.admin.createTopics([{ name: topic, partitions: 1, replicationFactor: -1, config: {} }])
 
       await eventually(async () =>

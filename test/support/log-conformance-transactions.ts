@@ -2,8 +2,8 @@
 import { expect, it } from '@jest/globals'
 import { randomBytes } from 'node:crypto'
 import type { OutgoingRecord, TransactionalProducer } from '../../libs/runtime/ports/log.ts'
-import { newTopic, PROMISE_TIMEOUT_MS } from './log-conformance.ts'
-import type { HomeOf } from './log-conformance.ts'
+import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
+import type { HomeOf } from './log-home.ts'
 import { faultOf, outgoing, readAll, values } from './log-probe.ts'
 
 const texts = (...all: readonly string[]): readonly OutgoingRecord[] => all.map((value) => outgoing(value))
@@ -308,4 +308,32 @@ function refusing(homeOf: HomeOf): void {
     },
     PROMISE_TIMEOUT_MS,
   )
+
+  const invalid: readonly [name: string, config: Readonly<Record<string, string>>, record: () => OutgoingRecord][] = [
+    ['has no key in a compacted topic', { 'cleanup.policy': 'compact' }, () => outgoing('x')],
+    [
+      'is stamped far ahead of the broker',
+      { 'message.timestamp.after.max.ms': '60000' },
+      () => outgoing('x', { key: 'k', timestamp: Date.now() + 3_600_000 }),
+    ],
+  ]
+  for (const [name, config, record] of invalid) {
+    it(
+      `names the record that ${name}, and nothing of it is seen`,
+      async () => {
+        const { log, uniqueName } = homeOf()
+        const topic = await newTopic(homeOf(), 1, config)
+        const producer = await log.openProducer(uniqueName('id'))
+
+        const fault = await faultOf(producer.send([{ topic, partition: 0, records: [outgoing('valid', { key: 'k' }), record()] }]))
+        await producer.close()
+        const appended = await faultOf(log.append([{ topic, partition: 0, records: [record()] }]))
+
+        expect(fault).toMatchObject({ action: 'refuse-record', place: { topic, partition: 0, offset: 1 } })
+        expect(appended).toMatchObject({ action: 'refuse-record', place: { topic, partition: 0, offset: 0 } })
+        expect((await readAll(log, topic, 0)).records).toEqual([])
+      },
+      PROMISE_TIMEOUT_MS,
+    )
+  }
 }

@@ -3,25 +3,13 @@
  * test/unit/memory and libs/kafka on a real broker; so it waits with real deadlines and uses new names everywhere.
  */
 import { afterAll, beforeAll, describe } from '@jest/globals'
-import type { Log } from '../../libs/runtime/ports/log.ts'
 import { groupPromises } from './log-conformance-groups.ts'
 import { positionPromises } from './log-conformance-positions.ts'
 import { readingPromises } from './log-conformance-reading.ts'
 import { topicPromises } from './log-conformance-topics.ts'
 import { transactionPromises } from './log-conformance-transactions.ts'
-
-export interface LogHome {
-  readonly log: Log
-  close(): Promise<void>
-  /** A name for a topic, group or transactional id that nobody has used on this cluster. */
-  uniqueName(prefix: string): string
-}
-
-/** Gives the home under test; to be called inside a test only. */
-export type HomeOf = () => LogHome
-
-/** For a slow broker on a busy machine. */
-export const PROMISE_TIMEOUT_MS = 60_000
+import { PROMISE_TIMEOUT_MS } from './log-home.ts'
+import type { HomeOf, LogHome } from './log-home.ts'
 
 export function logConformance(name: string, home: () => Promise<LogHome>): void {
   describe(`the log port at home in ${name}`, () => {
@@ -42,15 +30,4 @@ export function logConformance(name: string, home: () => Promise<LogHome>): void
     describe('positions', () => positionPromises(homeOf))
     describe('groups', () => groupPromises(homeOf))
   })
-}
-
-/** Creates a topic for one test. It keeps records of any age: their timestamps are small numbers. */
-export async function newTopic(
-  { log, uniqueName }: LogHome,
-  partitions = 1,
-  config: Readonly<Record<string, string>> = {},
-): Promise<string> {
-  const name = uniqueName('topic')
-  await log.admin.createTopics([{ name, partitions, replicationFactor: -1, config: { 'retention.ms': '-1', ...config } }])
-  return name
 }

@@ -166,3 +166,7 @@ export class MemberProbe implements GroupEvents {
     this.faults.push(fault)
   }
 }
+
+/** What members hold together, each partition as often as it is held. */
+export const heldBy = (...probes: readonly MemberProbe[]): readonly number[] =>
+  probes.flatMap((probe) => probe.held).sort((left, right) => left - right)

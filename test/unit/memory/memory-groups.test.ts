@@ -4,7 +4,7 @@ import { ManualClock } from '../../../libs/memory/manual-clock.ts'
 import { memoryLog } from '../../../libs/memory/memory-log.ts'
 import type { MemoryConnection, MemoryLog } from '../../../libs/memory/memory-log.ts'
 import type { GroupIdentity, GroupMember } from '../../../libs/runtime/ports/log.ts'
-import { faultOf, MemberProbe } from '../../support/log-probe.ts'
+import { faultOf, heldBy, MemberProbe } from '../../support/log-probe.ts'
 
 const ALL = [0, 1, 2, 3]
 
@@ -58,7 +58,7 @@ describe('a member that is expelled', () => {
     expect(refused.action).toBe('release-task')
     expect(one.probe.told).toEqual(['assigned', 'rebalancing', 'assigned', 'lost', 'assigned'])
     expect(identityOf(one.probe).memberId).not.toBe(old.memberId)
-    expect([...one.probe.held, ...two.probe.held].sort()).toEqual(ALL)
+    expect(heldBy(one.probe, two.probe)).toEqual(ALL)
     await sendAs(log, identityOf(one.probe))
   })
 })
@@ -103,7 +103,7 @@ describe('a member that is frozen', () => {
 
     expect(whileFrozen).toEqual([])
     expect(two.probe.told).toEqual(['assigned'])
-    expect([...one.probe.held, ...two.probe.held].sort()).toEqual(ALL)
+    expect(heldBy(one.probe, two.probe)).toEqual(ALL)
   })
 
   it('is expelled when its session times out, hears of it when it thaws, and joins again', async () => {
@@ -126,7 +126,7 @@ describe('a member that is frozen', () => {
     await clock.settle()
 
     expect(one.probe.told.slice(-2)).toEqual(['lost', 'assigned'])
-    expect([...one.probe.held, ...two.probe.held].sort()).toEqual(ALL)
+    expect(heldBy(one.probe, two.probe)).toEqual(ALL)
   })
 
   it('stays a member when it thaws in time, and hears of the rebalance that it missed', async () => {
@@ -142,7 +142,7 @@ describe('a member that is frozen', () => {
     await clock.settle()
 
     expect(one.probe.told).toEqual(['assigned', 'rebalancing', 'assigned'])
-    expect([...one.probe.held, ...two.probe.held].sort()).toEqual(ALL)
+    expect(heldBy(one.probe, two.probe)).toEqual(ALL)
   })
 })
 
@@ -162,7 +162,7 @@ describe('a rebalance', () => {
     finished.resolve()
     await clock.settle()
 
-    expect([...one.probe.held, ...two.probe.held].sort()).toEqual(ALL)
+    expect(heldBy(one.probe, two.probe)).toEqual(ALL)
   })
 
   it('takes in a third member that joins while the first one still finishes its work', async () => {
@@ -176,7 +176,7 @@ describe('a rebalance', () => {
     await clock.settle()
 
     const probes = [one.probe, ...others.map((other) => other.probe)]
-    expect(probes.flatMap((probe) => probe.held).sort()).toEqual(ALL)
+    expect(heldBy(...probes)).toEqual(ALL)
     expect(new Set(probes.map((probe) => identityOf(probe).generation)).size).toBe(1)
     expect(one.probe.told).toEqual(['assigned', 'rebalancing', 'assigned'])
   })

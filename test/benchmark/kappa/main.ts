@@ -1,0 +1,136 @@
+/**
+ * `make bench`: one stateful aggregate per key, Millrace against Kafka Streams, on one broker in one run.
+ *
+ * The input is loaded once. Then both run in turn, each time as a new application with empty state, in a process of its own, with the
+ * same number of threads and the same commit interval. After each run the output topic, read committed, must have the right total for
+ * every key, else the run counts for nothing.
+ *
+ * Exit code 0: all outputs right, ratio at or above the target, memory within the budget; 1: not; 2: the command line was not understood.
+ */
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { repositoryRoot } from '../../../deploy/local-kafka/kafka-jars.ts'
+import { startKafka } from '../../../deploy/local-kafka/start-kafka.ts'
+import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
+import { settingTable } from '../../../libs/runtime/settings.ts'
+import { Bench } from './bench.ts'
+import { profileLines } from './cpu-profile.ts'
+import type { Measurement } from './measure.ts'
+import { readOptions, usage, type BenchOptions } from './options.ts'
+import { mib, summarise, table, type Summary } from './report.ts'
+import { streamsPeer, type StreamsPeer } from './streams-peer.ts'
+
+interface Outcome {
+  readonly measurements: readonly Measurement[]
+  readonly summaries: readonly Summary[]
+  /** Millrace by Kafka Streams; undefined: only one has run. */
+  readonly ratio: number | undefined
+  readonly budgetBytes: number
+  readonly isWithinBudget: boolean
+}
+
+const profileDirectory = join(repositoryRoot, '.millrace', 'profiles')
+
+async function bench(options: BenchOptions): Promise<number> {
+  const begin = performance.now()
+  const say = (line: string): void => void (options.json ? process.stderr : process.stdout).write(`${line}\n`)
+  const peer = options.only === 'millrace' ? undefined : await streamsPeer(say)
+  const directory = join(repositoryRoot, '.millrace', `bench-${process.pid}`)
+  const kafka = await startKafka({ port: options.port, dir: join(directory, 'kafka'), guardPid: process.pid, log: say })
+  const log = kafkaLog({ brokers: kafka.brokers, clientId: 'bench' })
+  if (options.profile) freshProfiles()
+  try {
+    const setup = { options, brokers: kafka.brokers, log, peer, directory, profileDirectory, say }
+    const outcome = concluded(options, await new Bench(setup).run())
+    for (const line of report(options, outcome, peer)) say(line)
+    if (options.profile) for (const line of profiles()) say(line)
+    say(`all outputs equal to the recomputation; ${((performance.now() - begin) / 1_000).toFixed(0)} s in all`)
+    if (options.json) process.stdout.write(`${JSON.stringify({ options, versions: versions(peer), ...outcome })}\n`)
+    return outcome.isWithinBudget && (outcome.ratio ?? Infinity) >= options.target ? 0 : 1
+  } finally {
+    await log.close()
+    await kafka.stop()
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+function concluded(options: BenchOptions, measurements: readonly Measurement[]): Outcome {
+  const names = new Set(measurements.map(({ name }) => name))
+  const summaries = [...names].map((name) => summarise(name, measurements))
+  const own = summaries.find(({ name }) => name === 'millrace')
+  const peer = summaries.find(({ name }) => name === 'kafka-streams')
+  const budgetBytes = memoryBudget(options)
+  return {
+    measurements,
+    summaries,
+    ratio: own === undefined || peer === undefined ? undefined : own.recordsPerSecond / peer.recordsPerSecond,
+    budgetBytes,
+    isWithinBudget: own === undefined || own.rssPeakBytes <= budgetBytes,
+  }
+}
+
+function report({ threads, target }: BenchOptions, outcome: Outcome, peer: StreamsPeer | undefined): string[] {
+  const { node, kafka, processors } = versions(peer)
+  const { summaries, ratio, budgetBytes, isWithinBudget } = outcome
+  const lines = ['', `Node ${node}, Kafka ${kafka}, ${processors} processors, ${threads} thread(s) each`, '', ...table(summaries), '']
+  if (ratio !== undefined) {
+    lines.push(`Millrace runs at ${ratio.toFixed(2)} times Kafka Streams${target > 0 ? `; wanted: ${target} or better` : ''}`)
+  }
+  if (summaries.some(({ name }) => name === 'millrace')) {
+    lines.push(`Millrace's memory is ${isWithinBudget ? 'within' : 'ABOVE'} its budget of ${mib(budgetBytes)}`)
+  }
+  return lines
+}
+
+interface Versions {
+  readonly node: string
+  readonly kafka: string
+  readonly processors: number
+}
+
+const versions = (peer: StreamsPeer | undefined): Versions => ({
+  node: process.versions.node,
+  kafka: peer?.kafkaVersion ?? 'as given',
+  processors: cpus().length,
+})
+
+/** Resident memory of a process without records, code and the heap of a young V8 included; bytes. */
+const processBytes = 192 * 2 ** 20
+
+/** What the settings of a worker's process allow. */
+function memoryBudget({ partitions }: BenchOptions): number {
+  const { stateMemoryBytes, bufferBytesMax, commitBytesMax } = settingTable
+  // Of each task one layer fills while the other is on the wire; the workers of a process share the memory for state.
+  return processBytes + stateMemoryBytes.default + partitions * (bufferBytesMax.default + 2 * commitBytesMax.default)
+}
+
+function freshProfiles(): void {
+  rmSync(profileDirectory, { recursive: true, force: true })
+  mkdirSync(profileDirectory, { recursive: true })
+}
+
+const profiles = (): string[] =>
+  readdirSync(profileDirectory)
+    .filter((name) => name.endsWith('.cpuprofile'))
+    .flatMap((name) => ['', ...profileLines(join(profileDirectory, name))])
+
+async function main(): Promise<number> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${usage}\n`)
+    return 0
+  }
+  let options: BenchOptions
+  try {
+    options = readOptions(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    return 2
+  }
+  return bench(options)
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  return 1
+})

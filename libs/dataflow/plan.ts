@@ -90,7 +90,15 @@ export interface TaskHost {
    * Hands over an encoded record; kept until the commit. `partition`: chosen by the program (murmur2 of the key bytes, as Java does).
    * `stamp`: origin watermark just before the record; -Infinity for results fired by time. Only repartition outputs carry it.
    */
-  emit(output: number, partition: number, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, stamp: number, headers: readonly Header[]): void
+  emit(
+    output: number,
+    partition: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    timestamp: number,
+    stamp: number,
+    headers: readonly Header[],
+  ): void
   /** Wall clock, epoch ms (processing-time timers). */
   now(): number
 }

@@ -1,0 +1,175 @@
+/** The ends of a sub-topology: sinks and repartition topics. They encode, choose the partition as Java does, and hand over. */
+import { fromKeyBytes } from '../cells.ts'
+import type { KeyBytes } from '../cells.ts'
+import type { AnyFormat, Format } from '../format.ts'
+import { keyCodecOf } from '../key-bytes.ts'
+import type { KeyCodec } from '../key-bytes.ts'
+import { none } from '../formats.ts'
+import { partitionOf } from '../murmur2.ts'
+import { RecordRefused } from '../plan.ts'
+import type { StepCounters, TaskHost } from '../plan.ts'
+import { encodeStructured } from '../structured-codec.ts'
+import type { Current } from './current.ts'
+import type { ChangeReceiver, Receiver } from './operator.ts'
+import { promised } from './stateless.ts'
+
+export interface SinkParts {
+  readonly host: TaskHost
+  readonly output: number
+  readonly topic: string
+  readonly keyFormat: AnyFormat
+  readonly valueFormat: AnyFormat
+  /** Format of the stream's keys: when it is the topic's, the bytes go on as they are. */
+  readonly streamKey: AnyFormat | undefined
+  readonly counters: StepCounters
+}
+
+/** Encodes and hands over; shared by stream sinks and table sinks. */
+class Writer {
+  readonly #parts: SinkParts
+  readonly #keys: KeyCodec | undefined
+  readonly #keyless: boolean
+  // Values come from steps whose types the compiler compared with the topic's.
+  readonly #value: Format<unknown>
+
+  constructor(parts: SinkParts) {
+    this.#parts = parts
+    this.#keyless = parts.keyFormat === none
+    this.#keys = parts.keyFormat === parts.streamKey ? undefined : keyCodecOf(parts.keyFormat)
+    this.#value = parts.valueFormat as Format<unknown>
+  }
+
+  write(value: unknown, current: Current): void {
+    const { host, output, counters } = this.#parts
+    counters.records += 1
+    current.reached = true
+    const key = this.#keyless || current.key === null || this.#parts.streamKey === undefined ? undefined : this.#keyBytes(current)
+    const encoded = value === null ? null : this.#encode(value)
+    const partitions = host.partitionsOf(output)
+    const partition = key === undefined ? current.partition % partitions : partitionOf(key, partitions)
+    host.emit(
+      output,
+      partition,
+      key === undefined ? null : fromKeyBytes(key),
+      encoded,
+      current.timestamp,
+      current.stamp,
+      current.rawHeaders,
+    )
+    counters.results += 1
+  }
+
+  #keyBytes(current: Current): KeyBytes {
+    return this.#keys === undefined ? current.keyBytes : this.#keys.toBytes(current.key)
+  }
+
+  #encode(value: unknown): Uint8Array {
+    try {
+      return this.#value.encode(value)
+    } catch (error) {
+      if (value instanceof Promise) throw promised(`the step before to(${this.#parts.topic})`, value)
+      if (error instanceof RecordRefused)
+        throw new RecordRefused(error.reason, `a result for ${this.#parts.topic} is refused: ${error.message}`, error)
+      throw error
+    }
+  }
+}
+
+export class SinkOperator implements Receiver {
+  readonly #writer: Writer
+  readonly #acceptsNull: boolean
+  readonly #topic: string
+  constructor(parts: SinkParts) {
+    this.#writer = new Writer(parts)
+    this.#acceptsNull = parts.valueFormat.acceptsNull === true
+    this.#topic = parts.topic
+  }
+  push(value: unknown, current: Current): void {
+    if (value === undefined || (value === null && !this.#acceptsNull)) {
+      throw new RecordRefused(
+        'null-value',
+        `a result for ${this.#topic} is ${String(value)}: drop records with filter() or flatMap(), or give the topic nullable(format)`,
+      )
+    }
+    this.#writer.write(value, current)
+  }
+}
+
+/** Rows that are gone become tombstones. */
+export class TableSinkOperator implements ChangeReceiver {
+  readonly #writer: Writer
+  constructor(parts: SinkParts) {
+    this.#writer = new Writer(parts)
+  }
+  change(_before: unknown, after: unknown, current: Current): void {
+    this.#writer.write(after ?? null, current)
+  }
+}
+
+/** Writes into a repartition topic: values in the engine's own form, timestamp, stamp and headers of the record. */
+export class RepartitionWriter {
+  readonly #host: TaskHost
+  readonly #output: number
+  readonly #keys: KeyCodec
+  constructor(host: TaskHost, output: number, keyFormat: AnyFormat) {
+    this.#host = host
+    this.#output = output
+    this.#keys = keyCodecOf(keyFormat)
+  }
+
+  keyBytes(key: unknown): KeyBytes {
+    return this.#keys.toBytes(key)
+  }
+
+  write(key: KeyBytes, value: unknown, current: Current): void {
+    const host = this.#host
+    const partition = partitionOf(key, host.partitionsOf(this.#output))
+    host.emit(this.#output, partition, fromKeyBytes(key), encodeStructured(value), current.timestamp, current.stamp, current.rawHeaders)
+    current.reached = true
+  }
+}
+
+export class KeyByOperator implements Receiver {
+  readonly #key: (value: unknown, key: unknown) => unknown
+  readonly #writer: RepartitionWriter
+  readonly #counters: StepCounters
+  constructor(key: (value: unknown, key: unknown) => unknown, writer: RepartitionWriter, counters: StepCounters) {
+    this.#key = key
+    this.#writer = writer
+    this.#counters = counters
+  }
+  push(value: unknown, current: Current): void {
+    this.#counters.records += 1
+    this.#writer.write(this.#writer.keyBytes(this.#key(value, undefined)), value, current)
+    this.#counters.results += 1
+  }
+}
+
+/** A changed row travels as [before, after], null where there is no row; when its group changes, as two records. */
+export class GroupByOperator implements ChangeReceiver {
+  readonly #key: (value: unknown, key: unknown) => unknown
+  readonly #writer: RepartitionWriter
+  readonly #counters: StepCounters
+  constructor(key: (value: unknown, key: unknown) => unknown, writer: RepartitionWriter, counters: StepCounters) {
+    this.#key = key
+    this.#writer = writer
+    this.#counters = counters
+  }
+  change(before: unknown, after: unknown, current: Current): void {
+    this.#counters.records += 1
+    const writer = this.#writer
+    const from = before === undefined ? undefined : writer.keyBytes(this.#key(before, current.key))
+    const to = after === undefined ? undefined : writer.keyBytes(this.#key(after, current.key))
+    if (from !== undefined && from === to) {
+      this.#write(from, [before, after], current)
+      return
+    }
+    if (from !== undefined) this.#write(from, [before, null], current)
+    if (to !== undefined) this.#write(to, [null, after], current)
+  }
+
+  #write(key: KeyBytes, change: readonly unknown[], current: Current): void {
+    this.#writer.write(key, change, current)
+    this.#counters.results += 1
+  }
+}

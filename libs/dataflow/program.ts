@@ -1,0 +1,127 @@
+/**
+ * A sub-topology on one partition: records go in at the entries, time moves step by step. The heart of the hot path.
+ *
+ * Event time advances from one due time to the next, and at each all steps act in the order of the flow: what fires does not depend
+ * on how far the watermark jumps at once (P4).
+ */
+import type { Current } from './operators/current.ts'
+import type { FlushingStep, Prefetcher, Receiver, TaskClock, TickingStep, TimedStep } from './operators/operator.ts'
+import type { InputRecord, Outcome, RawRecord, StepCounters, TaskProgram } from './plan.ts'
+import type { SourceReader } from './source.ts'
+
+export interface ProgramParts {
+  readonly readers: readonly SourceReader[]
+  /** One for each input. */
+  readonly entries: readonly Receiver[]
+  readonly prefetchers: readonly (readonly Prefetcher[])[]
+  // Each in the order of the flow.
+  readonly timed: readonly TimedStep[]
+  readonly ticking: readonly TickingStep[]
+  readonly flushing: readonly FlushingStep[]
+  readonly counters: readonly StepCounters[]
+  readonly clock: TaskClock
+  readonly current: Current
+}
+
+export class Program implements TaskProgram {
+  readonly #parts: ProgramParts
+  readonly #readers: readonly SourceReader[]
+  readonly #entries: readonly Receiver[]
+  readonly #timed: readonly TimedStep[]
+  readonly #clock: TaskClock
+  readonly #current: Current
+  readonly counters: readonly StepCounters[]
+
+  constructor(parts: ProgramParts) {
+    this.#parts = parts
+    this.#readers = parts.readers
+    this.#entries = parts.entries
+    this.#timed = parts.timed
+    this.#clock = parts.clock
+    this.#current = parts.current
+    this.counters = parts.counters
+  }
+
+  read(input: number, partition: number, record: RawRecord): InputRecord {
+    return at(this.#readers, input).read(input, partition, record)
+  }
+
+  prepare(input: number, record: RawRecord): Promise<void> | undefined {
+    return at(this.#readers, input).prepare(record)
+  }
+
+  prefetch(record: InputRecord): void {
+    for (const one of at(this.#parts.prefetchers, record.input)) one.prefetch(record.keyBytes, record.timestamp)
+  }
+
+  process(record: InputRecord, stamp: number): Outcome {
+    const current = this.#current
+    current.take(record, stamp)
+    at(this.#entries, record.input).push(record.value, current)
+    // What fires below takes `current` in hand.
+    const outcome = current.reached ? 'processed' : current.late ? 'late' : 'filtered'
+    this.#answerAlarm()
+    return outcome
+  }
+
+  advance(watermark: number): void {
+    const clock = this.#clock
+    let next = this.#dueAt()
+    while (next <= watermark && next !== Infinity) {
+      if (next > clock.watermark) clock.watermark = next
+      let fired = false
+      for (const step of this.#timed) if (step.fire()) fired = true
+      const after = this.#dueAt()
+      // A lower bound that turned out to be empty and did not rise: the rest is done in one step.
+      if (!fired && after <= next) {
+        clock.watermark = Math.max(clock.watermark, watermark)
+        for (const step of this.#timed) step.fire()
+        break
+      }
+      next = after
+    }
+    if (watermark > clock.watermark) clock.watermark = watermark
+    clock.alarm = false
+  }
+
+  tick(now: number): void {
+    for (const step of this.#parts.ticking) step.tick(now)
+    this.#answerAlarm()
+  }
+
+  nextTick(): number {
+    let next = Infinity
+    for (const step of this.#parts.ticking) next = Math.min(next, step.tickAt())
+    return next
+  }
+
+  flush(): void {
+    for (const step of this.#parts.flushing) step.flush()
+    if (!this.#clock.alarm) return
+    this.#answerAlarm()
+    // Timers may have changed tables.
+    this.flush()
+  }
+
+  #dueAt(): number {
+    let due = Infinity
+    for (const step of this.#timed) {
+      const own = step.dueAt()
+      if (own < due) due = own
+    }
+    return due
+  }
+
+  /** A timer was set to a time that has come already: it fires now, so that it does not depend on when time moves again. */
+  #answerAlarm(): void {
+    if (!this.#clock.alarm) return
+    this.#clock.alarm = false
+    this.advance(this.#clock.watermark)
+  }
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  const one = list[index]
+  if (one === undefined) throw new RangeError(`there is no input ${index}`)
+  return one
+}

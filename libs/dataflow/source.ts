@@ -1,0 +1,177 @@
+/** From a record of the log to a value with event time, or the reason why not. No effect on state. */
+import { toKeyBytes } from './cells.ts'
+import type { KeyBytes } from './cells.ts'
+import { Fault } from '../faults/fault.ts'
+import { millisOf } from './event-time.ts'
+import type { AnyFormat } from './format.ts'
+import { none } from './formats.ts'
+import { keyCodecOf } from './key-bytes.ts'
+import type { KeyCodec } from './key-bytes.ts'
+import { RecordRefused } from './plan.ts'
+import type { ExternalInput, Header, InputRecord, RawRecord } from './plan.ts'
+import { decodeStructured } from './structured-codec.ts'
+
+class DecodedRecord implements InputRecord {
+  readonly input: number
+  readonly partition: number
+  readonly offset: number
+  readonly key: unknown
+  readonly keyBytes: KeyBytes
+  readonly value: unknown
+  readonly timestamp: number
+  readonly headers: readonly Header[]
+
+  constructor(input: number, partition: number, raw: RawRecord, key: unknown, keyBytes: KeyBytes, value: unknown, timestamp: number) {
+    this.input = input
+    this.partition = partition
+    this.offset = raw.offset
+    this.key = key
+    this.keyBytes = keyBytes
+    this.value = value
+    this.timestamp = timestamp
+    this.headers = raw.headers
+  }
+}
+
+export interface SourceReader {
+  read(input: number, partition: number, raw: RawRecord): InputRecord
+  prepare(raw: RawRecord): Promise<void> | undefined
+}
+
+export interface SourceParts {
+  readonly plan: ExternalInput
+  readonly eventTime: ((value: unknown) => unknown) | undefined
+  /** A table reads it: null deletes a row. */
+  readonly tombstones: boolean
+  now(): number
+}
+
+export class ExternalReader implements SourceReader {
+  readonly #parts: SourceParts
+  readonly #key: AnyFormat
+  readonly #value: AnyFormat
+  readonly #keys: KeyCodec | undefined
+  readonly #acceptsNull: boolean
+
+  constructor(parts: SourceParts) {
+    this.#parts = parts
+    const { keyFormat, valueFormat } = parts.plan
+    this.#key = keyFormat
+    this.#value = valueFormat
+    this.#keys = keyFormat === none ? undefined : keyCodecOf(keyFormat)
+    this.#acceptsNull = parts.tombstones || valueFormat.acceptsNull === true
+  }
+
+  prepare(raw: RawRecord): Promise<void> | undefined {
+    const key = raw.key === null ? undefined : this.#key.prepareDecode?.(raw.key)
+    const value = raw.value === null ? undefined : this.#value.prepareDecode?.(raw.value)
+    if (key === undefined) return value
+    return value === undefined ? key : Promise.all([key, value]).then(() => undefined)
+  }
+
+  read(input: number, partition: number, raw: RawRecord): InputRecord {
+    let key: unknown = null
+    let keyBytes: KeyBytes = ''
+    if (this.#keys !== undefined) {
+      if (raw.key !== null) {
+        keyBytes = toKeyBytes(raw.key)
+        key = this.#readKey(this.#keys, keyBytes)
+      } else if (this.#key.acceptsNull !== true) {
+        throw new RecordRefused(
+          'null-key',
+          `the record has no key, and the keys of ${this.#parts.plan.topic} have the format ${this.#key.name}`,
+        )
+      }
+    }
+    const value = raw.value === null ? this.#noValue() : this.#readValue(raw.value)
+    return new DecodedRecord(input, partition, raw, key, keyBytes, value, this.#timeOf(value, raw.timestamp))
+  }
+
+  #readKey(keys: KeyCodec, bytes: KeyBytes): unknown {
+    try {
+      return keys.fromBytes(bytes)
+    } catch (error) {
+      throw refused('key', this.#key, error)
+    }
+  }
+
+  #readValue(bytes: Uint8Array): unknown {
+    try {
+      return this.#value.decode(bytes)
+    } catch (error) {
+      throw refused('value', this.#value, error)
+    }
+  }
+
+  #noValue(): null {
+    if (this.#acceptsNull) return null
+    throw new RecordRefused(
+      'null-value',
+      `the record has no value (a tombstone): use nullable(${this.#value.name}) to read it, or flow.table()`,
+    )
+  }
+
+  #timeOf(value: unknown, timestamp: number): number {
+    const { eventTime, now, plan } = this.#parts
+    const time = millisOf(eventTime === undefined || value === null ? timestamp : userTime(eventTime, value))
+    const ahead = time - now()
+    if (ahead > plan.aheadOfClockMsMax) {
+      throw new RecordRefused(
+        'future',
+        `the event time ${isoOf(time)} is ${ahead} ms ahead of the clock, at most ${plan.aheadOfClockMsMax} are taken (aheadOfClock)`,
+      )
+    }
+    return time
+  }
+}
+
+const LAST_DATE = 8.64e15
+const isoOf = (time: number): string => (time <= LAST_DATE ? new Date(time).toISOString() : String(time))
+
+function userTime(eventTime: (value: unknown) => unknown, value: unknown): unknown {
+  try {
+    return eventTime(value)
+  } catch (error) {
+    throw new RecordRefused('event-time', `eventTime() failed: ${messageOf(error)}`, error)
+  }
+}
+
+/** A format says the reason itself, or its error becomes one. Faults of the installation pass. */
+function refused(part: 'key' | 'value', format: AnyFormat, error: unknown): Error {
+  if (error instanceof Fault) return error
+  if (!(error instanceof RecordRefused)) return new RecordRefused(part, `not ${format.name}: ${messageOf(error)}`, error)
+  return part === 'key' && error.reason === 'value' ? new RecordRefused('key', error.message, error) : error
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Records of a repartition topic, written by this engine. */
+export class RepartitionReader implements SourceReader {
+  readonly #keys: KeyCodec
+  readonly #format: AnyFormat
+
+  constructor(keyFormat: AnyFormat) {
+    this.#format = keyFormat
+    this.#keys = keyCodecOf(keyFormat)
+  }
+
+  prepare(raw: RawRecord): Promise<void> | undefined {
+    return raw.key === null ? undefined : this.#format.prepareDecode?.(raw.key)
+  }
+
+  read(input: number, partition: number, raw: RawRecord): InputRecord {
+    if (raw.key === null || raw.value === null) throw new RecordRefused('null-value', 'a record of a repartition topic has no key or value')
+    const keyBytes = toKeyBytes(raw.key)
+    let key: unknown
+    try {
+      key = this.#keys.fromBytes(keyBytes)
+    } catch (error) {
+      throw refused('key', this.#format, error)
+    }
+    try {
+      return new DecodedRecord(input, partition, raw, key, keyBytes, decodeStructured(raw.value), raw.timestamp)
+    } catch (error) {
+      throw new RecordRefused('value', `not the structured form: ${messageOf(error)}`, error)
+    }
+  }
+}

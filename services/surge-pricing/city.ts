@@ -15,7 +15,7 @@ import type { DriverLocation, Place, RideRequest } from './topics.ts'
 export interface CityOptions {
   /** Default 1. */
   readonly seed?: number
-  /** Epoch ms of the first event, default 2026-05-08T17:00:00Z, a Friday. */
+  /** Epoch ms of the first event, default 2025-05-09T17:00:00Z, a Friday. A broker's retention counts from here, too. */
   readonly start?: number
   /** Length of the simulation, default 60. */
   readonly minutes?: number
@@ -33,7 +33,7 @@ export type CityRecord =
   | { readonly kind: 'driver'; readonly topic: string; readonly key: string; readonly value: DriverLocation; readonly timestamp: number }
   | { readonly kind: 'garbage'; readonly topic: string; readonly key: string | null; readonly value: string; readonly timestamp: number }
 
-export const CITY_START = Date.UTC(2026, 4, 8, 17)
+export const CITY_START = Date.UTC(2025, 4, 9, 17)
 
 const ARRIVAL_MS_MAX = 5_000
 const STRAGGLERS = { share: 0.003, fromMs: 6_000, toMs: 25_000 }

@@ -2,27 +2,23 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { describe, expect, it } from '@jest/globals'
 import { driver } from 'millrace/testing'
-import type { CrashPoint, Driver } from 'millrace/testing'
+import type { CrashPoint } from 'millrace/testing'
 import { z } from 'zod'
 import { expectedDelays } from '../../../services/flight-delays/oracle.ts'
 import type { Expectation } from '../../../services/flight-delays/oracle.ts'
 import { airportDays, delayRanking, Flight, flights } from '../../../services/flight-delays/topics.ts'
 import topology from '../../../services/flight-delays/topology.ts'
 import { compareAirportDays, compareRankings } from '../../../services/flight-delays/verify.ts'
-import type { OutputLine } from '../../../services/flight-delays/verify.ts'
+import { lines } from '../lines.ts'
+import type { Line } from '../lines.ts'
 
 const file = createRequire(import.meta.url).resolve('vega-datasets/data/flights-20k.json')
 const all = z.array(Flight).parse(JSON.parse(readFileSync(file, 'utf8')))
-const text = (bytes: Uint8Array | null): string | null => bytes && Buffer.from(bytes).toString('utf8')
 
 interface Run {
-  readonly days: readonly OutputLine[]
-  readonly rankings: readonly OutputLine[]
+  readonly days: readonly Line[]
+  readonly rankings: readonly Line[]
   readonly expected: Expectation
-}
-
-async function lines(app: Driver, topic: typeof airportDays | typeof delayRanking): Promise<OutputLine[]> {
-  return (await app.topic<string, unknown, never, never>(topic).readRaw()).map(({ key, value }) => ({ key: text(key), value: text(value) }))
 }
 
 async function run(some: readonly Flight[], partitions: number, crash?: CrashPoint): Promise<Run> {
@@ -33,7 +29,7 @@ async function run(some: readonly Flight[], partitions: number, crash?: CrashPoi
   }
   const days = await lines(app, airportDays)
   const rankings = await lines(app, delayRanking)
-  const input = (await app.topic(flights).readRaw()).map(({ partition, value }) => ({ partition, value: text(value) }))
+  const input = await lines(app, flights)
   await app.close()
   return { days, rankings, expected: expectedDelays(input, partitions) }
 }

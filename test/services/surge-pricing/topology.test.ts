@@ -4,14 +4,14 @@ import type { CrashPoint, Driver } from 'millrace/testing'
 import { cityLife } from '../../../services/surge-pricing/city.ts'
 import type { CityRecord } from '../../../services/surge-pricing/city.ts'
 import { expectedPrices } from '../../../services/surge-pricing/oracle.ts'
-import type { Expectation, InputRecord } from '../../../services/surge-pricing/oracle.ts'
+import type { Expectation } from '../../../services/surge-pricing/oracle.ts'
 import { driverLocations, rideRequests, surgePrices } from '../../../services/surge-pricing/topics.ts'
 import topology from '../../../services/surge-pricing/topology.ts'
 import { comparePrices } from '../../../services/surge-pricing/verify.ts'
-import type { OutputLine } from '../../../services/surge-pricing/verify.ts'
+import { lines } from '../lines.ts'
+import type { Line } from '../lines.ts'
 
 const MINUTE = 60_000
-const text = (bytes: Uint8Array | null): string | null => bytes && Buffer.from(bytes).toString('utf8')
 
 function send(city: Driver, record: CityRecord): void {
   const { key, timestamp } = record
@@ -23,22 +23,8 @@ function send(city: Driver, record: CityRecord): void {
   }
 }
 
-/** The inputs as they stand in the log. */
-async function inputs(city: Driver): Promise<InputRecord[]> {
-  const records: InputRecord[] = []
-  for (const topic of [rideRequests, driverLocations]) {
-    for (const { partition, key, value } of await city.topic(topic).readRaw()) {
-      records.push({ topic: topic.topic, partition, key: text(key), value: text(value) })
-    }
-  }
-  return records
-}
-
-const outputs = async (city: Driver): Promise<OutputLine[]> =>
-  (await city.topic(surgePrices).readRaw()).map(({ key, value }) => ({ key: text(key), value: text(value) }))
-
 interface Run {
-  readonly lines: readonly OutputLine[]
+  readonly lines: readonly Line[]
   readonly expected: Expectation
   readonly late: number
   readonly refused: number
@@ -53,9 +39,12 @@ async function runCity(seed: number, partitions: number, crashes: readonly Crash
     const crash = crashes[start / part]
     if (crash !== undefined) await city.crash(crash)
   }
-  const lines = await outputs(city)
-  const expected = expectedPrices(await inputs(city), { 'ride-requests': partitions, 'driver-locations': partitions })
-  const run = { lines, expected, late: city.late.length, refused: city.refused.length }
+  const prices = await lines(city, surgePrices)
+  const expected = expectedPrices([...(await lines(city, rideRequests)), ...(await lines(city, driverLocations))], {
+    'ride-requests': partitions,
+    'driver-locations': partitions,
+  })
+  const run = { lines: prices, expected, late: await city.late(), refused: (await city.refused()).length }
   await city.close()
   return run
 }
@@ -92,9 +81,9 @@ describe('surge pricing', () => {
     { seed: 3, partitions: 4 },
     { seed: 4, partitions: 3 },
   ])('equals the independent recomputation of a city (seed $seed, $partitions partitions)', async ({ seed, partitions }) => {
-    const { lines, expected, late, refused } = await runCity(seed, partitions)
-    expect(comparePrices(expected.prices, lines)).toEqual({ equal: true, compared: lines.length })
-    expect(lines.length).toBeGreaterThan(50)
+    const { lines: prices, expected, late, refused } = await runCity(seed, partitions)
+    expect(comparePrices(expected.prices, prices)).toEqual({ equal: true, compared: prices.length })
+    expect(prices.length).toBeGreaterThan(50)
     expect({ late, refused }).toEqual({ late: expected.late, refused: expected.refused })
     expect(late).toBeGreaterThan(0)
     expect(refused).toBeGreaterThan(0)
@@ -106,10 +95,10 @@ describe('surge pricing', () => {
     { crashes: ['after-store-write'] },
     { crashes: ['after-end-of-transaction', 'before-end-of-transaction', 'after-store-write', 'after-end-of-transaction'] },
   ] satisfies { crashes: CrashPoint[] }[])('has the same prices with crashes: $crashes', async ({ crashes }) => {
-    const { lines, expected } = await runCity(3, 4, crashes)
-    expect(comparePrices(expected.prices, lines)).toEqual({ equal: true, compared: lines.length })
+    const { lines: prices, expected } = await runCity(3, 4, crashes)
+    expect(comparePrices(expected.prices, prices)).toEqual({ equal: true, compared: prices.length })
     const undisturbed = await runCity(3, 4)
-    const sorted = (all: readonly OutputLine[]): string[] => all.map(({ key, value }) => `${key} ${value}`).sort()
-    expect(sorted(lines)).toEqual(sorted(undisturbed.lines))
+    const sorted = (all: readonly Line[]): string[] => all.map(({ key, value }) => `${key} ${value}`).sort()
+    expect(sorted(prices)).toEqual(sorted(undisturbed.lines))
   })
 })

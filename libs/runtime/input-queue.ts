@@ -21,17 +21,31 @@ export type InputItem =
     }
   | { readonly kind: 'dropped'; readonly why: 'older-epoch' | 'foreign'; readonly raw: LogRecord }
 
+interface WaitingBatch {
+  readonly records: readonly LogRecord[]
+  /** Behind everything of this batch, and of empty answers that followed it. */
+  next: number
+  readonly bytes: number
+}
+
+interface SpentBatch {
+  /** Offset of its last record. */
+  readonly last: number
+  next: number
+  readonly bytes: number
+}
+
 export class InputQueue {
   readonly wiring: InputWiring
   /** Index among the task's inputs, as TaskTime counts them. */
   readonly index: number
   readonly #bytesMax: number
-  #batches: FetchedBatch[] = []
+  #batches: WaitingBatch[] = []
   #nextToDecode = 0
   #decoded: InputItem[] = []
   #taken = 0
-  /** Batches whose records are all decoded but not all taken, oldest first: [offset of the last record, next, bytes]. */
-  #spent: { readonly last: number; readonly next: number; readonly bytes: number }[] = []
+  /** Batches whose records are all decoded but not all taken, oldest first. */
+  #spent: SpentBatch[] = []
   #expected: number
   #position: number
   #bytes = 0
@@ -87,11 +101,13 @@ export class InputQueue {
     this.#atEnd = batch.next >= batch.highWatermark
     this.#expected = batch.next
     if (batch.records.length === 0) {
-      if (this.empty) this.#position = batch.next
-      else this.#spent.push({ last: -1, next: batch.next, bytes: 0 })
+      // Control records only: they are passed together with what stands before them.
+      const before = this.#batches.at(-1) ?? this.#spent.at(-1)
+      if (before === undefined) this.#position = batch.next
+      else before.next = batch.next
       return true
     }
-    this.#batches.push(batch)
+    this.#batches.push({ records: batch.records, next: batch.next, bytes: batch.bytes })
     this.#bytes += batch.bytes
     this.#waiting += batch.records.length
     return true
@@ -143,8 +159,6 @@ export class InputQueue {
     if (first === undefined) return
     this.#position = first.next
     this.#bytes -= first.bytes
-    // Empty answers behind it hold control records only.
-    while (this.#spent[0]?.last === -1) this.#position = this.#spent.shift()?.next ?? this.#position
   }
 
   /** Log time of the oldest record that waits; undefined when none does. */

@@ -78,6 +78,7 @@ export class TaskRun {
   #failure: unknown
   #lastCommitAt: number
   #lastMarkerAt = -Infinity
+  #markerInFlight: number | undefined
   #waitingSince: number | undefined
   readonly totals: TaskCounters
 
@@ -180,7 +181,9 @@ export class TaskRun {
         ? Infinity
         : this.#waitingSince + settings.maxIdleMs - clock.monotonic()
     const tick = this.#program.nextTick() - clock.now()
-    return Math.max(0, Math.min(patience <= 0 ? Infinity : patience, tick, this.commitDueIn() ?? Infinity))
+    // A marker held back is due at the end of its interval, even if nothing else is to commit (hole T5).
+    const marker = this.#markerDueAt() - clock.monotonic()
+    return Math.max(0, Math.min(patience <= 0 ? Infinity : patience, tick, marker, this.commitDueIn() ?? Infinity))
   }
 
   #process(queue: InputQueue, item: InputItem): void {
@@ -303,13 +306,17 @@ export class TaskRun {
     return this.queues.some((queue) => queue.position !== positions[queue.wiring.id])
   }
 
-  #markerToSend(now: number): number | undefined {
+  /** When the next watermark marker may be sent (monotonic ms); Infinity while the watermark has not moved. */
+  #markerDueAt(): number {
     const { task, settings } = this.#context
     const { time, ledger } = this.acquired
-    if (!task.outputs.some((output) => output.repartition)) return undefined
-    const watermark = time.watermark - task.subTopology.holdMs
-    if (watermark <= (ledger.record.markerOut ?? -Infinity) || now - this.#lastMarkerAt < settings.markerIntervalMs) return undefined
-    return watermark
+    if (!task.outputs.some((output) => output.repartition)) return Infinity
+    const moved = time.watermark - task.subTopology.holdMs > (this.#markerInFlight ?? ledger.record.markerOut ?? -Infinity)
+    return moved ? this.#lastMarkerAt + settings.markerIntervalMs : Infinity
+  }
+
+  #markerToSend(now: number): number | undefined {
+    return now >= this.#markerDueAt() ? this.acquired.time.watermark - this.#context.task.subTopology.holdMs : undefined
   }
 
   /** Something is to be committed. */
@@ -339,6 +346,7 @@ export class TaskRun {
     const now = clock.monotonic()
     const markerOut = this.#markerToSend(now)
     if (markerOut !== undefined) this.#lastMarkerAt = now
+    this.#markerInFlight = markerOut
     this.#program.flush()
     const layer = sealLayer({
       task,
@@ -369,6 +377,7 @@ export class TaskRun {
     this.#inFlight = commit.then(
       () => {
         this.#inFlight = undefined
+        this.#markerInFlight = undefined
         addCounts(this.totals, counts)
         this.#context.onCommitted(clock.monotonic() - now)
         this.#context.wake()

@@ -133,7 +133,9 @@ export class Task {
   }
   #inputFault: Error | undefined
 
-  wake(): void {
+  /** Lifts the event time of external inputs (the test kit's hand-moved time). */
+  lift(watermark: number): void {
+    this.#run?.lift(watermark)
     this.#latch.ring()
   }
 

@@ -212,7 +212,8 @@ class DriverRun implements Driver {
     this.#crashed = undefined
     this.#crashes += 1
     this.#workers = this.#workers.filter((one) => one !== dead)
-    await this.#startWorker(dead.stores.afterCrash())
+    dead.stores.crash()
+    await this.#startWorker(dead.stores)
   }
 
   topic<K, V, KW, VW>(topic: Topic<K, V, KW, VW>): DriverTopic<K, V, KW, VW> {

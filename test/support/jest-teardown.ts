@@ -2,10 +2,11 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { stopLocalCluster } from '../../deploy/local-kafka/local-cluster.ts'
-import { endTestRun, testRun } from './test-run.ts'
+import { endTestRun } from './test-run.ts'
 
-export default async function teardown(): Promise<void> {
-  const folders = readdirSync(testRun().dir, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  await Promise.all(folders.map((folder) => stopLocalCluster(join(testRun().dir, folder.name), { graceMs: 0, keepData: false })))
-  endTestRun()
+export default function teardown(): Promise<void> {
+  return endTestRun(async (dir) => {
+    const folders = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    await Promise.all(folders.map((folder) => stopLocalCluster(join(dir, folder.name), { graceMs: 0, keepData: false })))
+  })
 }

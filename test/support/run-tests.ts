@@ -21,6 +21,8 @@ interface Part {
 
 const root = resolve(import.meta.dirname, '../..')
 const minute = 60_000
+/** By SIGINT or SIGTERM: what runs is told to end, nothing more is started, and the run counts as failed. */
+let interrupted = false
 
 const staticParts: readonly Part[] = [
   { name: 'format', command: ['prettier', '--check', '--log-level', 'warn', '.'], deadlineMs: 2 * minute, kind: 'static' },
@@ -91,7 +93,10 @@ function runCommand(command: readonly string[], deadlineMs: number): Promise<num
       say(`${program} is over its deadline of ${deadlineMs / minute} minutes and is killed`)
       end('SIGKILL')
     }, deadlineMs)
-    const interrupt = (): void => end('SIGTERM')
+    const interrupt = (): void => {
+      interrupted = true
+      end('SIGTERM')
+    }
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
     const finish = (code: number): void => {
       clearTimeout(deadline)
@@ -125,6 +130,10 @@ if (plan === undefined) {
   process.exit(2)
 }
 let total = noCounts
-for (const part of plan) total = addCounts(total, await runPart(part))
+for (const part of plan) {
+  total = addCounts(total, await runPart(part))
+  if (interrupted) break
+}
+if (interrupted && total.failed === 0) total = addCounts(total, { ...noCounts, failed: 1 })
 say(`\n${verdictLine(total)}`)
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1

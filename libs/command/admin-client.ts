@@ -83,10 +83,15 @@ function jsonOf(text: string): unknown {
   }
 }
 
+/** By shape, not by class: the error may come from another realm. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return `nothing within ${ANSWER_TIMEOUT_MS / 1000} s`
-  const cause = error.cause
-  if (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ECONNREFUSED') return 'connection refused'
-  return cause instanceof Error ? cause.message : error.message
+  if (textOf(error, 'name') === 'TimeoutError') return `nothing within ${ANSWER_TIMEOUT_MS / 1000} s`
+  const cause = typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined
+  if (textOf(cause, 'code') === 'ECONNREFUSED') return 'connection refused'
+  return textOf(cause, 'message') ?? textOf(error, 'message') ?? String(error)
+}
+
+function textOf(value: unknown, field: string): string | undefined {
+  const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined
+  return typeof found === 'string' ? found : undefined
 }

@@ -2,10 +2,13 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { describeText } from '../dataflow/describe-text.ts'
 import type { TopologyPlan } from '../dataflow/plan.ts'
+import { graphOf, isTopology, planOf, type Topology } from '../dataflow/topology.ts'
 import { Fault } from '../faults/fault.ts'
 
 export interface LoadedTopology {
+  readonly topology: Topology
   readonly plan: TopologyPlan
 }
 
@@ -19,22 +22,8 @@ export async function loadTopology(path: string, directory: string): Promise<Loa
   const module = await imported(absolute, path)
   const found = module['default']
   if (!isTopology(found)) throw noTopology(path, module, found)
-  return { plan: found.plan() }
+  return { topology: found, plan: planOf(found) }
 }
-
-interface TopologyValue {
-  readonly name: string
-  readonly version: number
-  plan(): TopologyPlan
-}
-
-const isTopology = (value: unknown): value is TopologyValue =>
-  typeof value === 'object' &&
-  value !== null &&
-  'plan' in value &&
-  typeof value.plan === 'function' &&
-  'name' in value &&
-  'version' in value
 
 async function imported(absolute: string, path: string): Promise<Readonly<Record<string, unknown>>> {
   try {

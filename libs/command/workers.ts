@@ -3,11 +3,12 @@
  * them as one: one status document, one stop, one end.
  */
 import { join } from 'node:path'
-import { totalsOf, type TaskStatus, type WorkerState, type WorkerStatus } from '../runtime/status.ts'
+import type { WorkerStatus } from '../runtime/status.ts'
 import type { Settings } from '../runtime/settings.ts'
 import { Worker, type ExitReason, type Note } from '../runtime/worker.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { millraceVersion } from './millrace-version.ts'
+import { mergeStatuses } from './status-merge.ts'
 import type { LoadedTopology } from './topology-module.ts'
 import type { World } from './world.ts'
 
@@ -62,36 +63,6 @@ export const noteTo =
   (logger: Logger): Note =>
   (level, message, facts = {}) =>
     logger[level](facts, message)
-
-const STATE_ORDER: readonly WorkerState[] = ['failed', 'stopping', 'starting', 'rebalancing', 'stopped', 'running']
-
-/** One document of several: all tasks; of the workers the state that asks most for attention, and the turn that is longest ago. */
-export function mergeStatuses(statuses: readonly [WorkerStatus, ...WorkerStatus[]], id: string): WorkerStatus {
-  const [first] = statuses
-  const tasks: TaskStatus[] = statuses.flatMap((status) => status.tasks)
-  const most = (of: (status: WorkerStatus) => number): number => Math.max(...statuses.map(of))
-  return {
-    ...first,
-    worker: {
-      ...first.worker,
-      id,
-      member: statuses.map((status) => status.worker.member).join(' '),
-      state: STATE_ORDER.find((state) => statuses.some((status) => status.worker.state === state)) ?? first.worker.state,
-      generation: most((status) => status.worker.generation),
-      startedAt: Math.min(...statuses.map((status) => status.worker.startedAt)),
-      lastTurnAt: Math.min(...statuses.map((status) => status.worker.lastTurnAt)),
-    },
-    tasks,
-    totals: totalsOf(tasks),
-    eventLoopDelay: {
-      meanMs: most((status) => status.eventLoopDelay.meanMs),
-      p99Ms: most((status) => status.eventLoopDelay.p99Ms),
-      maxMs: most((status) => status.eventLoopDelay.maxMs),
-    },
-    doNotScale: statuses.some((status) => status.doNotScale),
-    fault: statuses.find((status) => status.fault !== undefined)?.fault,
-  }
-}
 
 /** Several workers as one. The first that fails ends them all: the process is the unit that is restarted. */
 export function together(workers: readonly RunningWorker[], id: string): RunningWorker {

@@ -69,26 +69,27 @@ function departureOf({ date }: Flight): number {
   return Date.UTC(year, month - 1, day, hour, minute)
 }
 
-const addFlight = (delays: Delays, { delay }: Flight): Delays => ({
-  flights: delays.flights + 1,
-  sum: delays.sum + delay,
-  max: Math.max(delays.max, delay),
-  late: delays.late + (delay > LATE_MINUTES ? 1 : 0),
-})
+function addFlight(delays: Delays, { delay }: Flight): Delays {
+  return {
+    flights: delays.flights + 1,
+    sum: delays.sum + delay,
+    max: Math.max(delays.max, delay),
+    late: delays.late + (delay > LATE_MINUTES ? 1 : 0),
+  }
+}
 
-const airportDay = (
-  { flights, sum, max, late }: Delays,
-  { key: airport, window }: { readonly key: string; readonly window: Window },
-): AirportDay => ({
-  airport,
-  from: window.start,
-  to: window.end,
-  flights,
-  delayMean: sum / flights,
-  delayMax: max,
-  lateShare: late / flights,
-  delaySum: sum,
-})
+function airportDay({ flights, sum, max, late }: Delays, of: { readonly key: string; readonly window: Window }): AirportDay {
+  return {
+    airport: of.key,
+    from: of.window.start,
+    to: of.window.end,
+    flights,
+    delayMean: sum / flights,
+    delayMax: max,
+    lateShare: late / flights,
+    delaySum: sum,
+  }
+}
 
 /** The longest mean delays first; of equal ones the earlier name. */
 function worst(totals: Iterable<readonly [airport: string, totals: Totals]>): DelayRanking['airports'] {

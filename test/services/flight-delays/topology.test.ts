@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { describe, expect, it } from '@jest/globals'
 import { driver } from 'millrace/testing'
 import type { CrashPoint } from 'millrace/testing'
 import { z } from 'zod'
+import { findInputFile } from '../../../libs/command/input-file.ts'
 import { expectedDelays } from '../../../services/flight-delays/oracle.ts'
 import type { Expectation } from '../../../services/flight-delays/oracle.ts'
 import { airportDays, delayRanking, Flight, flights } from '../../../services/flight-delays/topics.ts'
@@ -12,7 +12,7 @@ import { compareAirportDays, compareRankings } from '../../../services/flight-de
 import { lines } from '../lines.ts'
 import type { Line } from '../lines.ts'
 
-const file = createRequire(import.meta.url).resolve('vega-datasets/data/flights-20k.json')
+const file = findInputFile('vega-datasets/data/flights-20k.json', import.meta.dirname)
 const all = z.array(Flight).parse(JSON.parse(readFileSync(file, 'utf8')))
 
 interface Run {

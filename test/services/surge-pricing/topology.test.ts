@@ -28,6 +28,7 @@ interface Run {
   readonly expected: Expectation
   readonly late: number
   readonly refused: number
+  readonly crashes: number
 }
 
 async function runCity(seed: number, partitions: number, crashes: readonly CrashPoint[] = []): Promise<Run> {
@@ -44,7 +45,7 @@ async function runCity(seed: number, partitions: number, crashes: readonly Crash
     'ride-requests': partitions,
     'driver-locations': partitions,
   })
-  const run = { lines: prices, expected, late: await city.late(), refused: (await city.refused()).length }
+  const run = { lines: prices, expected, late: await city.late(), refused: (await city.refused()).length, crashes: city.crashes }
   await city.close()
   return run
 }
@@ -95,7 +96,8 @@ describe('surge pricing', () => {
     { crashes: ['after-store-write'] },
     { crashes: ['after-end-of-transaction', 'before-end-of-transaction', 'after-store-write', 'after-end-of-transaction'] },
   ] satisfies { crashes: CrashPoint[] }[])('has the same prices with crashes: $crashes', async ({ crashes }) => {
-    const { lines: prices, expected } = await runCity(3, 4, crashes)
+    const { lines: prices, expected, crashes: happened } = await runCity(3, 4, crashes)
+    expect(happened).toBe(crashes.length)
     expect(comparePrices(expected.prices, prices)).toEqual({ equal: true, compared: prices.length })
     const undisturbed = await runCity(3, 4)
     const sorted = (all: readonly Line[]): string[] => all.map(({ key, value }) => `${key} ${value}`).sort()

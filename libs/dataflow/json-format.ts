@@ -60,12 +60,10 @@ function formatOf<S extends Schema>(
   encode: (value: unknown) => Uint8Array,
   decode: (bytes: Uint8Array) => unknown,
 ): Format<ReadOf<S>, Immutable<WriteOf<S>>> {
-  // The schema's own answer is what its types say; a trusting schema is believed.
-  type Decode = (bytes: Uint8Array) => ReadOf<S>
-  if (trusts(schema)) return { name, encode, decode: decode as Decode }
+  if (trusts(schema)) return { name, encode, decode }
   return {
     name,
-    decode: ((bytes) => validated(schema, decode(bytes))) as Decode,
+    decode: (bytes) => validated(schema, decode(bytes)),
     encode: (value) => {
       const answer = validated(schema, value)
       return encode(writable(value, answer, (candidate) => accepts(schema, candidate)))

@@ -3,11 +3,13 @@ import { commandCodes } from './command-codes.ts'
 import type { FaultEntry } from './fault.ts'
 import { kafkaCodes } from './kafka-codes.ts'
 import { logCodes } from './log-codes.ts'
+import { recordCodes } from './record-codes.ts'
 import { registryCodes } from './registry-codes.ts'
 import { nearest } from './suggest.ts'
 import { taskCodes } from './task-codes.ts'
+import { topologyCodes } from './topology-codes.ts'
 
-const areas: readonly (readonly FaultEntry[])[] = [commandCodes, kafkaCodes, logCodes, registryCodes, taskCodes]
+const areas: readonly (readonly FaultEntry[])[] = [commandCodes, kafkaCodes, logCodes, recordCodes, registryCodes, taskCodes, topologyCodes]
 
 export const catalogue: readonly FaultEntry[] = areas.flat().sort((a, b) => a.code.localeCompare(b.code))
 

@@ -1,6 +1,6 @@
+/** Faults of records and formats (MR6xxx). Codes from MR6901 are in registry-codes.ts. */
 import type { FaultEntry } from './fault.ts'
 
-/** Faults of records and formats (MR6xxx). Codes from MR6901 are in registry-codes.ts. */
 export const recordCodes: readonly FaultEntry[] = [
   {
     code: 'MR6001',

@@ -1,8 +1,8 @@
+/** Faults of topologies (MR1xxx): found while a topology is built, by libs/dataflow/check.ts and the builder. */
 import type { FaultEntry } from './fault.ts'
 
 const REPORTED = 'All faults of a topology are reported together when it is built, before anything runs.'
 
-/** Faults of topologies (MR1xxx): found while a topology is built. */
 export const topologyCodes: readonly FaultEntry[] = [
   {
     code: 'MR1001',

@@ -36,7 +36,7 @@ class Writer {
     this.#parts = parts
     this.#keyless = parts.keyFormat === none
     this.#keys = parts.keyFormat === parts.streamKey ? undefined : keyCodecOf(parts.keyFormat)
-    this.#value = parts.valueFormat as Format<unknown>
+    this.#value = parts.valueFormat
   }
 
   write(value: unknown, current: Current): void {

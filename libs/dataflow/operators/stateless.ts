@@ -33,7 +33,7 @@ export class FilterOperator implements Receiver {
     const keep = this.#keep(value, current)
     // A promise would keep every record.
     if (typeof keep === 'object' && keep instanceof Promise) throw promised(`filter() at ${this.#at}`, keep)
-    if (Boolean(keep)) this.#next.push(value, current)
+    if (keep) this.#next.push(value, current)
   }
 }
 
@@ -84,9 +84,9 @@ export class PassOperator implements Receiver {
   }
 }
 
-/** The promise's own failure must not end the process as an unhandled one. */
+/** What a step must not give. The promise's own failure must not end the process as an unhandled one: the fault says enough. */
 export function promised(where: string, promise: Promise<unknown>): Fault {
-  promise.catch(() => undefined)
+  void Promise.allSettled([promise])
   return new Fault(
     'MR6004',
     'stop-task',

@@ -5,7 +5,7 @@
  * place by one rename, so that a half-fetched set is never taken for a whole one and two fetchers at once do no harm.
  */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -70,7 +70,7 @@ async function fetchJars(folder: string, profile: 'broker' | 'streams', log: (li
     throw new Error(`Apache Kafka is fetched by Maven, and "mvn -v" does not work. ${howToGet}`, { cause: error })
   }
   log(`fetching Apache Kafka from Maven Central (once, ${profile === 'streams' ? 124 : 54} MB)`)
-  const fresh = `${folder}.${process.pid}`
+  const fresh = `${folder}.${randomUUID()}`
   mkdirSync(dirname(folder), { recursive: true })
   try {
     await run(

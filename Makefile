@@ -29,7 +29,7 @@ integration: install ## Only the tests on a real Kafka
 	@node test/support/run-tests.ts integration
 
 bench: install ## Millrace against Kafka Streams on one broker
-	@node test/benchmark/main.ts
+	@node test/benchmark/kappa/main.ts
 
 kafka-up: install ## A Kafka at 127.0.0.1:9092 (KAFKA_BROKERS, else docker compose, else Java)
 	@node deploy/local-kafka/local-kafka.ts up

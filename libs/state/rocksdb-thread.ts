@@ -1,0 +1,54 @@
+/**
+ * A thread that reads or writes databases which the main thread has open. It owns nothing: the main thread closes a database only
+ * when all its requests were answered.
+ */
+import { parentPort } from 'node:worker_threads'
+import { packValues, unpackValues, unpackWrites } from './packed-entries.ts'
+import type { PackedEntries } from './packed-entries.ts'
+import { writeBatch } from './rocksdb-batch.ts'
+import { binding } from './rocksdb-binding.ts'
+import { codeOf } from './rocksdb-failures.ts'
+import type { StoreWrite } from './store.ts'
+
+export interface ThreadRequest {
+  readonly id: number
+  readonly kind: 'read' | 'write'
+  readonly handle: bigint
+  /** Of a read: keys, packed as values are. */
+  readonly packed: PackedEntries
+}
+
+export interface ThreadAnswer {
+  readonly id: number
+  readonly values?: PackedEntries
+  readonly error?: { readonly code: string | undefined; readonly message: string }
+}
+
+parentPort?.on('message', (request: ThreadRequest) => {
+  const answer = answerOf(request)
+  parentPort?.postMessage(answer, answer.values === undefined ? [] : [answer.values.lengths.buffer, answer.values.bytes.buffer])
+})
+
+function answerOf({ id, kind, handle, packed }: ThreadRequest): ThreadAnswer {
+  try {
+    const database = binding.db_init(handle)
+    if (kind === 'write') {
+      writeBatch(database, inKeyOrder(unpackWrites(packed)))
+      return { id }
+    }
+    const keys = unpackValues(packed).map((key) => key ?? Buffer.alloc(0))
+    return { id, values: packValues(binding.db_get_many_sync(database, keys, undefined)) }
+  } catch (error) {
+    return { id, error: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) } }
+  }
+}
+
+/** Neighbours are inserted faster: measured 7.6 instead of 13.7 ms for 7,000 keys, sorting 2.7 ms. Equal keys keep their order. */
+function inKeyOrder(writes: StoreWrite[]): StoreWrite[] {
+  const named = writes.map((write) => {
+    const { key } = write
+    return { name: Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1'), write }
+  })
+  named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  return named.map(({ write }) => write)
+}

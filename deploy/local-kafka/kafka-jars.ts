@@ -1,7 +1,7 @@
 /**
  * Java and the jars of Apache Kafka, fetched once from Maven Central by the pinned pom.xml beside this file.
  *
- * Owns the folder of jars (`.millrace/kafka-jars/<profile>-<hash of the pom>` in the repository): filled in a folder of its own and moved into
+ * Owns the folder of jars (`.millrace/kafka-jars/<hash of the pom>` in the repository): filled in a folder of its own and moved into
  * place by one rename, so that a half-fetched set is never taken for a whole one and two fetchers at once do no harm.
  */
 import { execFile } from 'node:child_process'
@@ -25,16 +25,11 @@ export interface KafkaJava {
   readonly classPath: string
 }
 
-/**
- * The program `java` and the class path of the broker and its tools, with Kafka Streams if asked for (the benchmark's peer); fetches the
- * jars when they are not there. Fails with what is missing and how to get it.
- */
-export async function kafkaJava(log: (line: string) => void, options: { readonly streams?: boolean } = {}): Promise<KafkaJava> {
+/** The program `java` and the class path of the broker and its tools; fetches the jars when they are not there. Fails with what is missing and how to get it. */
+export async function kafkaJava(log: (line: string) => void): Promise<KafkaJava> {
   const java = await javaProgram()
-  const profile = options.streams === true ? 'streams' : 'broker'
-  const hash = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12)
-  const folder = join(repositoryRoot, '.millrace', 'kafka-jars', `${profile}-${hash}`)
-  if (!existsSync(folder)) await fetchJars(folder, profile, log)
+  const folder = join(repositoryRoot, '.millrace', 'kafka-jars', createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12))
+  if (!existsSync(folder)) await fetchJars(folder, log)
   return { java, classPath: join(folder, '*') }
 }
 
@@ -63,24 +58,20 @@ async function javaProgram(): Promise<string> {
   return java
 }
 
-async function fetchJars(folder: string, profile: 'broker' | 'streams', log: (line: string) => void): Promise<void> {
+async function fetchJars(folder: string, log: (line: string) => void): Promise<void> {
   try {
     await run('mvn', ['-v'], { timeout: 60_000 })
   } catch (error) {
     throw new Error(`Apache Kafka is fetched by Maven, and "mvn -v" does not work. ${howToGet}`, { cause: error })
   }
-  log(`fetching Apache Kafka from Maven Central (once, ${profile === 'streams' ? 124 : 54} MB)`)
+  log('fetching Apache Kafka from Maven Central (once, 54 MB)')
   const fresh = `${folder}.${randomUUID()}`
   mkdirSync(dirname(folder), { recursive: true })
   try {
-    await run(
-      'mvn',
-      ['-q', '-B', '-f', pom, '-P', profile, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${fresh}`],
-      {
-        timeout: fetchTimeoutMs,
-        maxBuffer: 16_000_000,
-      },
-    )
+    await run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${fresh}`], {
+      timeout: fetchTimeoutMs,
+      maxBuffer: 16_000_000,
+    })
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true })
     const output = error instanceof Error && 'stdout' in error ? `\n${String(error.stdout).slice(-2_000)}` : ''

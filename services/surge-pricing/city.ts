@@ -4,7 +4,7 @@
  *
  * Disorder is the point. A report leaves its phone when it happens and arrives up to 5 s later: that is the
  * `outOfOrderness` of the topology. A few stragglers need up to 25 s, which the lateness of the windows still allows, and a
- * few phones were in a tunnel for minutes: those are late whatever one does.
+ * few phones were in a tunnel for half a minute or two: most of those are late whatever one does.
  */
 import { anyDistrict, demandOfCity, place, placeIn, usualDemandOfCity } from './districts.ts'
 import { garbageRecord } from './garbage.ts'
@@ -23,6 +23,8 @@ export interface CityOptions {
   readonly drivers?: number
   /** Ride requests per minute of an hour without rush, default 400. */
   readonly requestsPerMinute?: number
+  /** Share of reports that come half a minute to two and a half minutes late. Default 0.002. */
+  readonly late?: number
   /** Unusable records, as a fraction of the usable ones. Default 0. */
   readonly garbage?: number
 }
@@ -37,16 +39,16 @@ export const CITY_START = Date.UTC(2025, 4, 9, 17)
 
 const ARRIVAL_MS_MAX = 5_000
 const STRAGGLERS = { share: 0.003, fromMs: 6_000, toMs: 25_000 }
-const TUNNELS = { share: 0.002, fromMs: 120_000, toMs: 300_000 }
+const TUNNELS = { fromMs: 25_000, toMs: 150_000 }
 const PING_INTERVAL_MS = 10_000
 const SECOND_MS = 1_000
 
 /** About 195,000 records for an hour with the default options, in order of arrival. */
 export function* cityLife(options: CityOptions = {}): Generator<CityRecord, void, undefined> {
-  const { seed = 1, start = CITY_START, minutes = 60, drivers: driverCount = 450, requestsPerMinute = 400, garbage = 0 } = options
+  const { seed = 1, start = CITY_START, minutes = 60, drivers: driverCount = 450, requestsPerMinute = 400 } = options
   const random = seededRandom(seed)
   const drivers = Array.from({ length: driverCount }, (_, index) => newDriver(`driver-${index}`, start, random))
-  const arrivals = new Arrivals(start, garbage, random)
+  const arrivals = new Arrivals(start, options, random)
   for (let second = 0; second < minutes * 60; second += 1) {
     const minute = Math.floor(second / 60)
     const now = start + second * SECOND_MS
@@ -105,12 +107,14 @@ function request(now: number, minute: number, random: Random): CityRecord {
 /** Puts what happened in the order in which it arrives; records wait in a bucket for each second. */
 class Arrivals {
   private readonly buckets = new Map<number, CityRecord[]>()
+  private readonly late: number
   private readonly garbage: number
   private readonly random: Random
   private next: number
 
-  constructor(start: number, garbage: number, random: Random) {
+  constructor(start: number, { late = 0.002, garbage = 0 }: CityOptions, random: Random) {
     this.next = Math.floor(start / SECOND_MS)
+    this.late = late
     this.garbage = garbage
     this.random = random
   }
@@ -134,7 +138,7 @@ class Arrivals {
   private delay(): number {
     const lot = this.random.fraction()
     if (lot < STRAGGLERS.share) return Math.floor(this.random.between(STRAGGLERS.fromMs, STRAGGLERS.toMs))
-    if (lot < STRAGGLERS.share + TUNNELS.share) return Math.floor(this.random.between(TUNNELS.fromMs, TUNNELS.toMs))
+    if (lot < STRAGGLERS.share + this.late) return Math.floor(this.random.between(TUNNELS.fromMs, TUNNELS.toMs))
     return Math.floor(this.random.fraction() * this.random.fraction() * ARRIVAL_MS_MAX)
   }
 

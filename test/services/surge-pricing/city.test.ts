@@ -55,8 +55,8 @@ describe('the simulated city', () => {
     expect(share(0, 5_000)).toBeGreaterThan(0.5)
     expect(share(5_000, Infinity)).toBeLessThan(0.0075)
     expect(share(5_000, 25_000)).toBeGreaterThan(0.001)
-    expect(share(25_000, 115_000)).toBe(0)
-    expect(share(115_000, Infinity)).toBeGreaterThan(0.0005)
+    expect(share(95_000, Infinity)).toBeGreaterThan(0.0005)
+    expect(share(150_000, Infinity)).toBe(0)
   })
 
   it('sends only records that keep to the contract, keyed by person, if no garbage is asked for', () => {

@@ -33,7 +33,7 @@ interface Run {
 
 async function runCity(seed: number, partitions: number, crashes: readonly CrashPoint[] = []): Promise<Run> {
   const city = await driver(topology, { partitions })
-  const life = [...cityLife({ seed, minutes: 8, drivers: 40, requestsPerMinute: 60, garbage: 0.01 })]
+  const life = [...cityLife({ seed, minutes: 8, drivers: 40, requestsPerMinute: 60, late: 0.1, garbage: 0.01 })]
   const part = Math.ceil(life.length / (crashes.length + 1))
   for (let start = 0; start < life.length; start += part) {
     for (const record of life.slice(start, start + part)) send(city, record)
@@ -73,6 +73,45 @@ describe('surge pricing', () => {
         value: { cell: '5251:1337', from: 0, to: MINUTE, demand: 3, drivers: 1, multiplier: 1.7 },
       },
     ])
+    await city.close()
+  })
+
+  it('takes a report until its own partition is 35 s past the end of its minute, and not a millisecond longer', async () => {
+    const demandAfter = async (ahead: number): Promise<unknown> => {
+      const city = await driver(topology, { partitions: 1 })
+      const ride = (requestedAt: number, latitude: number) =>
+        city.topic(rideRequests).send({ key: 'r', value: { rider: 'r', pickup: { latitude, longitude: 0 }, requestedAt } })
+      ride(1_000, 1)
+      ride(MINUTE + ahead, 2)
+      ride(59_999, 1)
+      ride(2 * MINUTE, 2)
+      city
+        .topic(driverLocations)
+        .send({ key: 'd', value: { driver: 'd', at: { latitude: 2, longitude: 0 }, free: true, seenAt: 2 * MINUTE } })
+      const prices = await city.topic(surgePrices).read()
+      const answer = { demand: prices.find(({ key }) => key === '100:0')?.value?.demand, late: await city.late() }
+      await city.close()
+      return answer
+    }
+    expect(await demandAfter(34_999)).toEqual({ demand: 2, late: 0 })
+    expect(await demandAfter(35_000)).toEqual({ demand: 1, late: 1 })
+  })
+
+  it('says nothing of a minute as long as one partition is not past it', async () => {
+    const city = await driver(topology, { partitions: 2 })
+    const ride = (partition: number, requestedAt: number) =>
+      city.topic(rideRequests).send({ key: 'r', value: { rider: 'r', pickup: { latitude: 1, longitude: 0 }, requestedAt }, partition })
+    const ping = (partition: number, seenAt: number) =>
+      city
+        .topic(driverLocations)
+        .send({ key: 'd', value: { driver: 'd', at: { latitude: 2, longitude: 0 }, free: true, seenAt }, partition })
+    ride(0, 1_000)
+    for (const partition of [0, 1]) ride(partition, 100_000)
+    ping(0, 100_000)
+    ping(1, 94_999)
+    expect(await city.topic(surgePrices).read()).toEqual([])
+    ping(1, 95_000)
+    expect((await city.topic(surgePrices).read()).map(({ value }) => value?.from)).toEqual([0])
     await city.close()
   })
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { kafkaLog } from '../../libs/kafka/kafka-log.ts'
 import type { Log } from '../../libs/runtime/ports/log.ts'
 import { expectedPrices } from '../surge-pricing/oracle.ts'
+import surgePricing from '../surge-pricing/topology.ts'
 import { driverLocations, rideRequests, surgePrices } from '../surge-pricing/topics.ts'
 import { comparePrices } from '../surge-pricing/verify.ts'
 import { CITY_PARTITIONS, createCityTopics, loadCity } from './city-input.ts'
@@ -11,6 +12,7 @@ import { HottestCells } from './hottest-cells.ts'
 import { drained } from './pipeline.ts'
 import type { PipelineView } from './pipeline.ts'
 import { readTopic } from './read-topic.ts'
+import { taskCount } from './task-count.ts'
 import { LiveView, green, red, say } from './steps.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -23,8 +25,7 @@ export interface CityRun {
 }
 
 const MODULE = 'services/surge-pricing/topology.ts'
-/** Two stages of as many tasks as there are partitions. */
-const TASKS = 2 * CITY_PARTITIONS
+const TASKS = taskCount(surgePricing, CITY_PARTITIONS)
 const KILL_AT_SHARE = 0.5
 const DONE_WITHIN_MS = 120_000
 

@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { kafkaLog } from '../../libs/kafka/kafka-log.ts'
 import { expectedDelays } from '../flight-delays/oracle.ts'
+import flightDelays from '../flight-delays/topology.ts'
 import { airportDays, delayRanking, flights } from '../flight-delays/topics.ts'
 import { compareAirportDays, compareRankings } from '../flight-delays/verify.ts'
 import { readWithConsoleConsumer } from './console-consumer.ts'
 import { drained } from './pipeline.ts'
 import { readTopic } from './read-topic.ts'
+import { taskCount } from './task-count.ts'
 import { LiveView, green, red, say } from './steps.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -39,7 +41,7 @@ export async function runFlights(brokers: readonly string[], directory: string):
     workers.push(await WorkerProcess.start({ name: 'worker-1', module: MODULE, brokers, directory: join(directory, 'flights') }))
     const view = new LiveView()
     await drained(() => workers, {
-      tasks: await taskCount(),
+      tasks: taskCount(flightDelays, PARTITIONS),
       withinMs: DONE_WITHIN_MS,
       onView: (seen) => view.draw([`  lag ${seen.lag ?? '?'}, ${seen.tasks.length} tasks`], `lag ${seen.lag ?? '?'}`),
     })
@@ -48,13 +50,6 @@ export async function runFlights(brokers: readonly string[], directory: string):
   } finally {
     await Promise.all(workers.map(async (worker) => await worker.stop()))
     await log.close()
-  }
-
-  async function taskCount(): Promise<number> {
-    const text = await millrace('topology', MODULE, '--format', 'json')
-    // The command's own document.
-    const document = JSON.parse(text) as { readonly subTopologies: readonly unknown[] }
-    return document.subTopologies.length * PARTITIONS
   }
 
   async function check(): Promise<boolean> {

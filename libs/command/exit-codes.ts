@@ -54,6 +54,7 @@ const byArea: readonly (readonly [prefix: string, code: ExitCode])[] = [
   ['MR201', exitCodes.usage],
   ['MR2020', exitCodes.usage],
   ['MR204', exitCodes.usage],
+  ['MR2051', exitCodes.usage],
   ['MR2', exitCodes.failed],
   ['MR3', exitCodes.unreachable],
   ['MR', exitCodes.fault],

@@ -31,7 +31,7 @@ export function nodeCheck(version: string): Check {
 }
 
 async function rocksdbCheck(): Promise<readonly Check[]> {
-  await import('@nxtedition/rocksdb')
+  await import('../state/rocksdb-store.ts')
   return [ok('RocksDB', `@nxtedition/rocksdb loads on ${process.platform}-${process.arch}`)]
 }
 

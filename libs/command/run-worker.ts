@@ -15,7 +15,8 @@ import { secretsOf } from './secrets-of.ts'
 import { Shutdown } from './shutdown.ts'
 import { threadedWorker } from './threaded-worker.ts'
 import { loadTopology, printTopology, type LoadedTopology } from './topology-module.ts'
-import { localWorker, seatDirectory, together, type RunningWorker } from './workers.ts'
+import { takeSeat } from './state-seat.ts'
+import { localWorker, together, type RunningWorker } from './workers.ts'
 import type { Signal } from './world.ts'
 
 /** `millrace run <module>`. */
@@ -71,7 +72,8 @@ async function runWorkers(context: CommandContext, topology: LoadedTopology, set
   }
 }
 
-function openWorkers(
+/** Takes a seat for each worker of this process and opens them. */
+async function openWorkers(
   context: CommandContext,
   topology: LoadedTopology,
   settings: Settings,
@@ -82,17 +84,30 @@ function openWorkers(
   const { prefix } = internalNames(topology.plan.name, topology.plan.version)
   const base = resolve(context.io.directory, settings.stateDirectory, prefix)
   const seats = settings.workers
-  if (seats === 1) {
-    return localWorker({ topology, settings, world: context.world, logger, id, directory: seatDirectory(base, 0), seats, onCommit })
-  }
+  const taken = Array.from({ length: seats }, () => takeSeat(base))
+  const free = (): void => taken.forEach((seat) => seat.free())
   const [module = ''] = context.positionals
-  const opened = Array.from({ length: seats }, (_, seat) =>
-    threadedWorker(
-      { module, request: context.request, id: `${id}-${seat}`, directory: seatDirectory(base, seat), seats, asJson: context.json },
-      onCommit,
-    ),
-  )
-  return Promise.all(opened).then((workers) => together(workers, id))
+  const open = (directory: string, number: number): Promise<RunningWorker> =>
+    seats === 1
+      ? localWorker({ topology, settings, world: context.world, logger, id, directory, seats, onCommit })
+      : threadedWorker({ module, request: context.request, id: `${id}-${number}`, directory, seats, asJson: context.json }, onCommit)
+  try {
+    const worker = together(await allOrNone(taken.map((seat, number) => open(seat.directory, number))), id)
+    return { done: worker.done, start: () => worker.start(), status: () => worker.status(), stop: () => worker.stop().finally(free) }
+  } catch (error) {
+    free()
+    throw error
+  }
+}
+
+/** When one cannot be opened the others are closed again. */
+async function allOrNone(opening: readonly Promise<RunningWorker>[]): Promise<readonly RunningWorker[]> {
+  const results = await Promise.allSettled(opening)
+  const failure = results.find((result) => result.status === 'rejected')
+  const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  if (failure === undefined) return opened
+  await Promise.allSettled(opened.map((worker) => worker.stop()))
+  throw failure.reason instanceof Error ? failure.reason : new Error(String(failure.reason))
 }
 
 /** Starts, then waits for the first of: a signal, the end of the worker. */

@@ -2,10 +2,13 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { describeJson } from '../dataflow/describe-json.ts'
+import { describeMermaid } from '../dataflow/describe-mermaid.ts'
 import { describeText } from '../dataflow/describe-text.ts'
 import type { TopologyPlan } from '../dataflow/plan.ts'
 import { graphOf, isTopology, planOf, type Topology } from '../dataflow/topology.ts'
 import { Fault } from '../faults/fault.ts'
+import { topologyText } from './topology-text.ts'
 
 export interface LoadedTopology {
   readonly topology: Topology
@@ -59,6 +62,20 @@ export interface Printed {
 }
 
 /** Undefined: the format is not known. */
-export function printTopology(_topology: LoadedTopology, _format: string): Printed | undefined {
-  return undefined
+export function printTopology({ topology }: LoadedTopology, format: string): Printed | undefined {
+  const graph = graphOf(topology)
+  switch (format) {
+    case 'text':
+      return { contentType: TEXT, text: topologyText(describeJson(graph)) }
+    case 'kafka-streams':
+      return { contentType: TEXT, text: describeText(graph) }
+    case 'mermaid':
+      return { contentType: TEXT, text: describeMermaid(graph) }
+    case 'json':
+      return { contentType: 'application/json; charset=utf-8', text: JSON.stringify(describeJson(graph)) }
+    default:
+      return undefined
+  }
 }
+
+const TEXT = 'text/plain; charset=utf-8'

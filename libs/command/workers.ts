@@ -2,10 +2,13 @@
  * The workers of one process: one on the main thread, or several, each on a thread of its own. The rest of the command sees
  * them as one: one status document, one stop, one end.
  */
-import { join } from 'node:path'
 import type { WorkerStatus } from '../runtime/status.ts'
 import type { Settings } from '../runtime/settings.ts'
+import { externalPartitions } from '../runtime/prepare.ts'
+import type { Log } from '../runtime/ports/log.ts'
+import { wire } from '../runtime/wiring.ts'
 import { Worker, type ExitReason, type Note } from '../runtime/worker.ts'
+import type { StoreHome } from '../state/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { millraceVersion } from './millrace-version.ts'
 import { mergeStatuses } from './status-merge.ts'
@@ -28,23 +31,23 @@ export interface WorkerSeat {
   readonly world: World
   readonly logger: Logger
   readonly id: string
-  /** Of the application; the worker takes a directory below it. */
+  /** Of the stores. */
   readonly directory: string
   /** Seats in this process, which share stateMemoryBytes. */
   readonly seats: number
   onCommit(task: string, durationMs: number): void
 }
 
-/** A worker on this thread. */
+/** A worker on this thread. Throws the Fault that hinders it: no broker, no topics, no disk. */
 export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
   const { world, topology, logger } = seat
+  const { plan } = topology
   const settings = { ...seat.settings, stateMemoryBytes: Math.floor(seat.settings.stateMemoryBytes / seat.seats) }
-  const stores = await world.openStores(seat.directory, settings.stateMemoryBytes / 2)
-  const log = await world.openLog(settings, logger).catch(async (error: unknown) => {
-    await stores.close()
+  const log = await world.openLog(settings, logger)
+  const stores = await openStores(seat, settings, log).catch(async (error: unknown) => {
+    await log.close()
     throw error
   })
-  const { plan } = topology
   const options = { plan, log, stores, settings, id: seat.id, clock: world.clock, millraceVersion, note: noteTo(logger) }
   const worker = new Worker({ ...options, onCommit: (task, durationMs) => seat.onCommit(task, durationMs) })
   return {
@@ -57,6 +60,13 @@ export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
       await stores.close()
     },
   }
+}
+
+/** Half of the budget is RocksDB's (the other half is for decoded values), divided as if this worker had all tasks: it may come to that. */
+async function openStores({ world, topology, directory }: WorkerSeat, settings: Settings, log: Log): Promise<StoreHome> {
+  const wiring = wire(topology.plan, await externalPartitions(log, topology.plan))
+  const stateful = wiring.tasks.filter((task) => task.changelogs.size > 0).length
+  return await world.openStores(directory, settings.stateMemoryBytes / 2, Math.max(1, stateful))
 }
 
 export const noteTo =
@@ -83,5 +93,3 @@ export function together(workers: readonly RunningWorker[], id: string): Running
     },
   }
 }
-
-export const seatDirectory = (directory: string, seat: number): string => join(directory, `worker-${seat}`)

@@ -12,7 +12,7 @@ export interface World {
   /** Connects to the cluster of the settings. Faults MR3xxx. */
   openLog(settings: Settings, logger?: Logger): Promise<Log>
   /** Opens the local stores in a directory. Faults MR4xxx. */
-  openStores(directory: string, memoryBytes: number): Promise<StoreHome>
+  openStores(directory: string, memoryBytes: number, storesExpected: number): Promise<StoreHome>
   /** Calls for each signal until the answer is called. */
   onSignal(handle: (signal: Signal) => void): () => void
   /** Ends the process at once. */
@@ -23,7 +23,8 @@ export const realWorld: World = {
   clock: systemClock,
   // Imported when needed: most commands talk neither to Kafka nor to RocksDB, and loading those takes most of the time.
   openLog: async (settings, logger) => (await import('./kafka-connection.ts')).connect(settings, logger),
-  openStores: async (directory, memoryBytes) => (await import('./local-stores.ts')).openStores(directory, memoryBytes),
+  openStores: async (directory, memoryBytes, storesExpected) =>
+    (await import('./local-stores.ts')).openStores(directory, memoryBytes, storesExpected),
   onSignal: (handle) => {
     const signals: readonly Signal[] = ['SIGINT', 'SIGTERM']
     for (const signal of signals) process.on(signal, handle)

@@ -152,6 +152,13 @@ export const commandCodes: readonly FaultEntry[] = [
     example: 'MR2050 no store "demand" in .millrace/surge-pricing.v1; there are: smoothing',
   },
   {
+    code: 'MR2051',
+    title: 'The state directory cannot be used',
+    story: 'The directory of the local stores could not be made or written, or too many workers use it. The worker was not started.',
+    cure: 'Set stateDirectory to a directory on a lasting disk that the user of the process can write.',
+    example: 'MR2051 the state directory cannot be used: EACCES: permission denied, mkdir /var/lib/millrace',
+  },
+  {
     code: 'MR2060',
     title: 'There is no such error code',
     story: 'Codes have the form MR and four digits.',

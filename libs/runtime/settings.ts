@@ -244,7 +244,7 @@ export const settingTable = {
     {
       group: 'operations',
       meaning:
-        '/live fails when the loop of the engine has made no turn for this time. Rebalances, restores and a broker that is away do not fail it.',
+        '/live fails when records wait and the loop of the engine has made no turn for this time. Rebalances, restores, silence and a broker that is away do not fail it.',
       cost: 'Smaller: restarts for long pauses that would pass by themselves.',
     },
     { min: 1_000, max: 3_600_000 },

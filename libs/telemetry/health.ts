@@ -1,8 +1,8 @@
 /**
  * Health, decided from the status document. Pure.
  *
- * live: fails only when the engine makes no progress although it should: its loop has made no turn for `livenessMs`, or it
- * has failed. Never because of a rebalance, a long restore or a broker that is away: a restart would make those worse.
+ * live: fails only when the engine makes no progress although it should: records wait in a running task and its loop has made no turn for
+ * `livenessMs`, or it has failed. Never because of a rebalance, a long restore, a broker that is away or silence: a restart would not help.
  * ready: the worker is in its group and none of its tasks is still on the way to running.
  */
 import type { StatusView } from './status-view.ts'
@@ -38,9 +38,14 @@ export function healthOf(status: StatusView, now: number, livenessMs: number): H
 function live(status: StatusView, now: number, livenessMs: number): Verdict {
   if (status.worker.state === 'failed') return { ok: false, why: `the worker has failed: ${status.fault?.message ?? 'no reason known'}` }
   const silentMs = now - status.worker.lastTurnAt
-  if (silentMs > livenessMs) return { ok: false, why: `the loop of the engine has made no turn for ${Math.round(silentMs / 1000)} s` }
+  if (silentMs > livenessMs && hasWork(status))
+    return { ok: false, why: `records wait, but the loop of the engine has made no turn for ${Math.round(silentMs / 1000)} s` }
   return { ok: true, why: `the worker is ${status.worker.state}` }
 }
+
+/** A loop with nothing to do sleeps. */
+const hasWork = (status: StatusView): boolean =>
+  status.tasks.some((task) => task.state === 'running' && task.inputs.some((input) => input.bufferedRecords > 0))
 
 function ready(status: StatusView): Verdict {
   const { state } = status.worker
@@ -48,5 +53,9 @@ function ready(status: StatusView): Verdict {
   const waiting = status.tasks.filter((task) => ON_THE_WAY.has(task.state))
   if (waiting.length > 0)
     return { ok: false, why: `tasks on the way to running: ${waiting.map((task) => `${task.name} (${task.state})`).join(', ')}` }
-  return { ok: true, why: status.tasks.length === 0 ? 'in the group, without tasks' : `${status.tasks.length} ${status.tasks.length === 1 ? 'task' : 'tasks'}` }
+  return {
+    ok: true,
+    why:
+      status.tasks.length === 0 ? 'in the group, without tasks' : `${status.tasks.length} ${status.tasks.length === 1 ? 'task' : 'tasks'}`,
+  }
 }

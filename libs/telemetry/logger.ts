@@ -59,8 +59,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const secrets = (options.secrets ?? []).filter((secret) => secret.length >= 4)
   const written = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
   const target = options.destination ?? pino.destination({ dest: 1, sync: true })
-  const asText =
-    options.format === 'text' || (options.format !== 'json' && options.destination === undefined && isatty(1))
+  const asText = options.format === 'text' || (options.format !== 'json' && options.destination === undefined && isatty(1))
   return pino(
     {
       level: options.level ?? 'info',

@@ -65,7 +65,7 @@ describe('the admin server', () => {
   })
 
   it('answers 503 with the reason when the worker is not live or not ready', async () => {
-    const stale = await serve({ status: () => statusOf([restoringTask]) })
+    const stale = await serve({ status: () => statusOf([runningTask, restoringTask]) })
     const [live, ready] = await Promise.all([ask(stale, '/live'), ask(stale, '/ready')])
     expect([live.code, ready.code]).toEqual([503, 503])
     expect(JSON.parse(live.text)).toMatchObject({ ok: false, why: expect.stringContaining('no turn') })

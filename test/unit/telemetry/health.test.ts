@@ -10,9 +10,14 @@ describe('liveness', () => {
     expect(healthOf(statusOf([runningTask]), NOW, LIVENESS_MS).live.ok).toBe(true)
   })
 
-  it('fails when the loop has made no turn for too long, and says for how long', () => {
+  it('holds for a loop that sleeps because nothing waits', () => {
+    const idle = { ...runningTask, inputs: runningTask.inputs.map((input) => ({ ...input, bufferedRecords: 0, lagRecords: 0 })) }
+    expect(healthOf(statusOf([idle]), NOW + 10 * LIVENESS_MS, LIVENESS_MS).live.ok).toBe(true)
+  })
+
+  it('fails when records wait and the loop has made no turn for too long, and says for how long', () => {
     const { live } = healthOf(statusOf([runningTask]), NOW + LIVENESS_MS + 1_000, LIVENESS_MS)
-    expect(live).toEqual({ ok: false, why: 'the loop of the engine has made no turn for 61 s' })
+    expect(live).toEqual({ ok: false, why: 'records wait, but the loop of the engine has made no turn for 61 s' })
   })
 
   it.each(['starting', 'rebalancing', 'stopping'] as const)('is not failed by a worker that is %s', (state) => {

@@ -16,6 +16,7 @@ import { compareOutput, makeTopic, partitionsOf, preload } from './topics.ts'
 import { Plan, type Total } from './workload.ts'
 
 const examplesMax = 3
+const minuteMs = 60_000
 
 export interface BenchSetup {
   readonly options: BenchOptions
@@ -54,7 +55,7 @@ export class Bench {
     const oracle = plan.oracle()
     const done: Measurement[] = []
     try {
-      for (let round = 1; round <= rounds; round += 1) {
+      for (let round = 1; round <= rounds && this.#hasTimeFor(round, begin); round += 1) {
         for (const name of this.#order(round)) {
           const one = await this.#one(name, round, oracle)
           done.push(one)
@@ -65,6 +66,14 @@ export class Bench {
       await this.#removeTopics()
     }
     return done
+  }
+
+  /** A round takes as long as those before it. */
+  #hasTimeFor(round: number, begin: number): boolean {
+    const sofar = performance.now() - begin
+    if (round === 1 || sofar + sofar / (round - 1) <= this.setup.options.minutes * minuteMs) return true
+    this.setup.say(`no time for round ${round}: see --minutes and --records`)
+    return false
   }
 
   /** Who goes first changes with the round, so that a drift of the machine hits both. */
@@ -101,11 +110,10 @@ export class Bench {
   }
 
   #contender(name: ContenderName, run: Run): Contender {
-    const { peerCacheMiB, peerHeap, profile } = this.setup.options
+    const { peerCacheMiB, peerHeap, profile, nodeFlags } = this.setup.options
     if (name === 'millrace') {
-      return millrace(run, {
-        nodeWords: profile ? ['--cpu-prof', `--cpu-prof-dir=${this.setup.profileDirectory}`, '--cpu-prof-interval=500'] : [],
-      })
+      const profiling = ['--cpu-prof', `--cpu-prof-dir=${this.setup.profileDirectory}`, '--cpu-prof-interval=500']
+      return millrace(run, { nodeWords: [...nodeFlags, ...(profile ? profiling : [])] })
     }
     if (this.setup.peer === undefined) throw new Error('the peer was not built')
     return kafkaStreams(run, this.setup.peer, { cacheMiB: peerCacheMiB, heap: peerHeap })

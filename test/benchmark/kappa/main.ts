@@ -11,7 +11,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { repositoryRoot } from '../../../deploy/local-kafka/kafka-jars.ts'
-import { startKafka } from '../../../deploy/local-kafka/start-kafka.ts'
+import { startKafka, type RunningKafka } from '../../../deploy/local-kafka/start-kafka.ts'
 import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
 import { settingTable } from '../../../libs/runtime/settings.ts'
 import { Bench } from './bench.ts'
@@ -19,7 +19,7 @@ import { profileLines } from './cpu-profile.ts'
 import type { Measurement } from './measure.ts'
 import { readOptions, usage, type BenchOptions } from './options.ts'
 import { mib, summarise, table, type Summary } from './report.ts'
-import { streamsPeer, type StreamsPeer } from './streams-peer.ts'
+import { pinnedKafkaVersion, streamsPeer } from './streams-peer.ts'
 
 interface Outcome {
   readonly measurements: readonly Measurement[]
@@ -42,11 +42,12 @@ async function bench(options: BenchOptions): Promise<number> {
   if (options.profile) freshProfiles()
   try {
     const setup = { options, brokers: kafka.brokers, log, peer, directory, profileDirectory, say }
+    const versions = versionsWith(kafka)
     const outcome = concluded(options, await new Bench(setup).run())
-    for (const line of report(options, outcome, peer)) say(line)
+    for (const line of report(options, outcome, versions)) say(line)
     if (options.profile) for (const line of profiles()) say(line)
     say(`all outputs equal to the recomputation; ${((performance.now() - begin) / 1_000).toFixed(0)} s in all`)
-    if (options.json) process.stdout.write(`${JSON.stringify({ options, versions: versions(peer), ...outcome })}\n`)
+    if (options.json) process.stdout.write(`${JSON.stringify({ options, versions, ...outcome })}\n`)
     return outcome.isWithinBudget && (outcome.ratio ?? Infinity) >= options.target ? 0 : 1
   } finally {
     await log.close()
@@ -70,10 +71,16 @@ function concluded(options: BenchOptions, measurements: readonly Measurement[]):
   }
 }
 
-function report({ threads, target }: BenchOptions, outcome: Outcome, peer: StreamsPeer | undefined): string[] {
-  const { node, kafka, processors } = versions(peer)
+function report({ threads, target }: BenchOptions, outcome: Outcome, versions: Versions): string[] {
+  const { node, kafkaStreams, broker, processors } = versions
   const { summaries, ratio, budgetBytes, isWithinBudget } = outcome
-  const lines = ['', `Node ${node}, Kafka ${kafka}, ${processors} processors, ${threads} thread(s) each`, '', ...table(summaries), '']
+  const lines = [
+    '',
+    `Node ${node}, Kafka Streams ${kafkaStreams}, broker ${broker}, ${processors} processors, ${threads} thread(s) each`,
+    '',
+    ...table(summaries),
+    '',
+  ]
   if (ratio !== undefined) {
     lines.push(`Millrace runs at ${ratio.toFixed(2)} times Kafka Streams${target > 0 ? `; wanted: ${target} or better` : ''}`)
   }
@@ -85,13 +92,15 @@ function report({ threads, target }: BenchOptions, outcome: Outcome, peer: Strea
 
 interface Versions {
   readonly node: string
-  readonly kafka: string
+  readonly kafkaStreams: string
+  readonly broker: string
   readonly processors: number
 }
 
-const versions = (peer: StreamsPeer | undefined): Versions => ({
+const versionsWith = (kafka: RunningKafka): Versions => ({
   node: process.versions.node,
-  kafka: peer?.kafkaVersion ?? 'as given',
+  kafkaStreams: pinnedKafkaVersion(),
+  broker: kafka.home === 'local' ? pinnedKafkaVersion() : kafka.home,
   processors: cpus().length,
 })
 

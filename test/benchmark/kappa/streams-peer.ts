@@ -21,21 +21,21 @@ export interface StreamsPeer {
   readonly java: string
   readonly classPath: string
   readonly mainClass: string
-  readonly kafkaVersion: string
 }
+
+/** Of the pom: the local broker and the peer. */
+export const pinnedKafkaVersion = (): string => kafkaVersionIn.exec(readFileSync(pom, 'utf8'))?.[1] ?? 'unknown'
 
 /** Fails with what is missing and how to get it. */
 export async function streamsPeer(log: (line: string) => void): Promise<StreamsPeer> {
   const { java, classPath } = await kafkaJava(log)
-  const pomText = readFileSync(pom, 'utf8')
-  const hash = createHash('sha256').update(pomText).update(readFileSync(source)).digest('hex').slice(0, 12)
+  const hash = createHash('sha256').update(readFileSync(pom)).update(readFileSync(source)).digest('hex').slice(0, 12)
   const folder = join(repositoryRoot, '.millrace', 'streams-peer', hash)
   if (!existsSync(folder)) await build(folder, classPath, java, log)
   return {
     java,
     classPath: [join(folder, 'classes'), join(folder, 'jars', '*'), classPath].join(':'),
     mainClass: 'StreamsPeer',
-    kafkaVersion: kafkaVersionIn.exec(pomText)?.[1] ?? 'unknown',
   }
 }
 

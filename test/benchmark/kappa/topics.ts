@@ -77,7 +77,7 @@ async function readAll(log: Log, topic: string, partitions: number, onRecord: (k
     onOutOfRange: (_, position) => reject(new Error(`${topic} cannot be read from ${position}`)),
     onFault: (_, fault) => reject(fault),
   })
-  for (const partition of [...open]) reader.assign({ topic, partition }, 0)
+  for (const partition of open) reader.assign({ topic, partition }, 0)
   try {
     await promise
   } finally {

@@ -23,8 +23,12 @@ export async function createCityTopics(log: Log): Promise<void> {
   )
 }
 
+/** An hour of city life is written in about this time, so that one sees it flow; a reader who is slower is not waited for. */
+const HOUR_TAKES_MS = 18_000
+
 /** Answers how many records were written. `onShare` hears how much of the time is in, 0 to 1. */
 export async function loadCity(log: Log, minutes: number, onShare: (share: number) => void): Promise<number> {
+  const begun = performance.now()
   let batch: CityRecord[] = []
   let count = 0
   let first: number | undefined
@@ -34,7 +38,10 @@ export async function loadCity(log: Log, minutes: number, onShare: (share: numbe
     count += 1
     if (batch.length < BATCH_RECORDS) continue
     await write(log, batch)
-    onShare((record.timestamp - first) / (minutes * 60_000))
+    const share = (record.timestamp - first) / (minutes * 60_000)
+    onShare(share)
+    const ahead = begun + share * HOUR_TAKES_MS * (minutes / 60) - performance.now()
+    if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead))
     batch = []
   }
   await write(log, batch)

@@ -44,6 +44,8 @@ export async function runCity(run: CityRun): Promise<boolean> {
     say(
       `two workers started (pids ${workers.map((worker) => worker.pid).join(' and ')}) with ${TASKS} tasks to share; state in ${directory}`,
     )
+    await drained(() => workers, { tasks: TASKS, withinMs: DONE_WITHIN_MS, onView: () => undefined })
+    say('all tasks run; the city begins to live')
     let loaded: number | undefined
     let killed: Promise<void> | undefined
     const load = loadCity(log, run.minutes, (share) => {

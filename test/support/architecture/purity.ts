@@ -1,7 +1,7 @@
 /** libs/dataflow is what is computed: no waiting, no clock, no randomness, no machine. */
 import { at, type Rule } from './rule.ts'
 import { importsOf } from './imports.ts'
-import { nameAt, walk, type SourceFile, type SyntaxNode } from './source-file.ts'
+import { child, nameAt, walk, type SourceFile, type SyntaxNode } from './source-file.ts'
 
 /** Formats may fetch a schema, in these methods only (libs/dataflow/format.ts). */
 const methodsThatMayWait = ['open', 'prepareDecode']
@@ -21,6 +21,9 @@ const impureNames = [
   'console',
   'globalThis',
 ]
+/** Types hold no uses; expressions with a type beside them do. */
+const typesOnly = /^Ts(?!(?:As|Satisfies|NonNull|Const|TypeAssertion|Instantiation))/u
+
 const impureMembers = ['Date.now', 'Math.random']
 
 export const purityRules: readonly Rule[] = [
@@ -46,17 +49,14 @@ function checkWaiting(file: SourceFile): string[] {
 
 function checkWorld(file: SourceFile): string[] {
   const found: string[] = []
+  // The names of methods and properties are not uses: `record.process`, `process() {}` and `{ process: 1 }` are somebody's own.
+  const names = new Set<unknown>()
   walk(file.statements, (node) => {
-    const name = worldName(node)
+    const property = node.type === 'MemberExpression' ? child(node, 'property', 'Identifier') : child(node, 'key', 'Identifier')
+    if (property !== undefined) names.add(property)
+    const name = names.has(node) ? undefined : worldName(node)
     if (name !== undefined) found.push(at(file, file.lineOf(node), `uses ${name}`))
-    // The names of properties are not uses: only what they hang on is looked at.
-    if (node.type === 'MemberExpression')
-      walk(
-        node['object'],
-        (inner) =>
-          void (impureNames.includes(identifier(inner) ?? '') && found.push(at(file, file.lineOf(inner), `uses ${identifier(inner)}`))),
-      )
-    return node.type !== 'MemberExpression' && !node.type.startsWith('Ts')
+    return !typesOnly.test(node.type)
   })
   return found
 }

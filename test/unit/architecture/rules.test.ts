@@ -84,9 +84,15 @@ const samples: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'libs/dataflow takes time, randomness and identity as arguments': [
     { path: 'libs/dataflow/x.ts', text: 'export const a = Date.now()', lines: [1] },
-    { path: 'libs/dataflow/x.ts', text: 'export const a = new Date()', lines: [1] },
+    { path: 'libs/dataflow/x.ts', text: 'export const a = new Date() as Date', lines: [1] },
     { path: 'libs/dataflow/x.ts', text: 'export const a = performance.now()', lines: [1] },
     { path: 'libs/dataflow/x.ts', text: '\nexport const a = process.env', lines: [2] },
+    { path: 'libs/dataflow/x.ts', text: 'export const a = { process }\nexport const b = c[crypto]', lines: [1, 2] },
+    {
+      path: 'libs/dataflow/x.ts',
+      text: 'export class A {\n  process() { return this.process() }\n}\nexport const b = { process: 1 }',
+      lines: [],
+    },
     { path: 'libs/dataflow/x.ts', text: 'export const a = () => setTimeout(() => 1, 1)', lines: [1] },
     { path: 'libs/dataflow/x.ts', text: 'export const a = () => [Math.random()]', lines: [1] },
     {

@@ -284,8 +284,9 @@ async function openFormats(plan: TopologyPlan): Promise<void> {
   for (const sub of plan.subTopologies) {
     for (const end of [...sub.inputs, ...sub.outputs]) {
       if (end.kind === 'repartition') continue
-      await end.keyFormat.open?.(end.topic, 'key')
-      await end.valueFormat.open?.(end.topic, 'value')
+      const use = end.kind === 'sink' ? 'write' : 'read'
+      await end.keyFormat.open?.(end.topic, 'key', use)
+      await end.valueFormat.open?.(end.topic, 'value', use)
     }
   }
 }

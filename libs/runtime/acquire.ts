@@ -180,6 +180,7 @@ const restoreContext = (context: AcquireContext): Parameters<typeof restoreStore
   stallMs: context.settings.restoreStallMs,
   signal: context.signal,
   onProgress: (progress) => context.onRestore(progress),
+  onNote: (level, message, facts) => context.onNote(level, message, facts),
 })
 
 interface Restored {

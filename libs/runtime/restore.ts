@@ -60,6 +60,7 @@ export interface RestoreContext {
   readonly stallMs: number
   readonly signal: AbortSignal
   onProgress(progress: RestoreProgress): void
+  onNote(level: 'info', message: string, facts: Readonly<Record<string, unknown>>): void
 }
 
 /** Answers the next changelog offset to apply of each step. The store's mark stays incomplete: the caller completes it. */
@@ -111,6 +112,17 @@ export async function restoreStores(
         report()
       },
     })
+    context.onNote(
+      'info',
+      `${context.task}: restored ${step} from changelog position ${from} to ${changelog.fence + 1}, ${bytesRead} bytes read`,
+      {
+        task: context.task,
+        step,
+        from,
+        to: changelog.fence + 1,
+        bytesRead,
+      },
+    )
     // A rebuild that took longer than tombstones are kept may have missed one (KIP-1259).
     if (context.clock.now() - begun > changelog.deleteRetentionMs / 2) {
       throw new Fault(

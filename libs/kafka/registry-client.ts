@@ -75,7 +75,9 @@ export class SchemaRegistry {
           if (byAnother === undefined) throw error
           return byAnother
         }))
-      return { id, schema: await this.ask(() => this.client.getSchema(id)) }
+      const ours = { kind, schema: await this.ask(() => this.client.getSchema(id)) }
+      this.writers.set(id, ours)
+      return { id, schema: ours.schema }
     } catch (error) {
       throw this.registrationFault(error, subject)
     }

@@ -1,11 +1,13 @@
 import { createServer } from 'node:http'
 import { afterAll, describe, expect, it } from '@jest/globals'
 import { SchemaRegistry as Client, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { text, topic, topology } from 'millrace'
+import { avro, jsonSchema, protobuf, schemaRegistry } from 'millrace/registry'
+import { driver } from 'millrace/testing'
 import { z } from 'zod'
 import type { Format } from '../../../libs/dataflow/format.ts'
 import { RecordRefused } from '../../../libs/dataflow/plan.ts'
 import { Fault } from '../../../libs/faults/fault.ts'
-import { avro, jsonSchema, protobuf, schemaRegistry } from '../../../libs/kafka/registry.ts'
 import { registryForTests } from '../../support/registry-for-tests.ts'
 
 const server = await registryForTests()
@@ -66,6 +68,7 @@ describe.each(kinds)('a topic in %s with its schema in a registry', (kind) => {
   it('fetches a schema once, and decodes synchronously from then on', async () => {
     const bytes = await written(formats[kind](), topic, ann)
     const reader = formats[kind](schemaRegistry({ url: server.url }))
+    expect(reader.prepareDecode?.(bytes)).toBeInstanceOf(Promise)
     await Promise.all([reader.prepareDecode?.(bytes), reader.prepareDecode?.(bytes)])
     expect(reader.prepareDecode?.(bytes)).toBeUndefined()
     expect(reader.decode(bytes)).toEqual(ann)
@@ -247,5 +250,30 @@ describe('a schema that is not valid', () => {
   it('in JSON is refused at the start of the worker', async () => {
     const young = jsonSchema({ registry, schema: z.toJSONSchema(Ride), value: Ride })
     expect(await thrown(written(young, 'young-json', ann))).toMatchObject({ code: 'MR6905', action: 'stop' })
+  })
+})
+
+describe('a topology whose topics are in a registry', () => {
+  it('reads Avro, writes Protobuf, and sets aside what has an unknown schema', async () => {
+    const own = schemaRegistry({ url: server.url })
+    const rides = topic('typed-rides', { key: text, value: formats.AVRO(own) })
+    const large = topic('typed-large-rides', { key: text, value: formats.PROTOBUF(own) })
+    const application = topology('typed', { version: 1 }, (flow) => {
+      flow
+        .stream(rides)
+        .filter((ride) => ride.seats > 4)
+        .to(large)
+    })
+    const send = Buffer.from(await written(formats.AVRO(), 'typed-rides', { rider: 'bob', seats: 6 }))
+    const unknownId = Buffer.from(send)
+    unknownId.writeInt32BE(4_711, 1)
+
+    const run = await driver(application)
+    for (const value of [send, unknownId, send]) run.topic(rides).sendBytes({ key: Buffer.from('bob'), value })
+    expect(await run.topic(large).read()).toMatchObject([{ value: { rider: 'bob', seats: 6 } }, { value: { rider: 'bob', seats: 6 } }])
+    expect(await run.refused()).toMatchObject([{ reason: 'schema', message: expect.stringContaining('4711'), value: unknownId }])
+    const subjects: unknown = await (await fetch(`${server.url}/subjects`)).json()
+    expect(subjects).toContain('typed-large-rides-value')
+    await run.close()
   })
 })

@@ -14,7 +14,7 @@ export interface KafkaOptions {
   readonly sasl?: KafkaSasl | undefined
   /** A TCP or TLS connection must be there after this time, ms. Default 5,000. */
   readonly connectTimeoutMs?: number | undefined
-  /** A request without an answer after this time has an unknown outcome, ms. Default 30,000. */
+  /** A request without an answer after this time has an unknown outcome, ms. Default 15,000. */
   readonly requestTimeoutMs?: number | undefined
   /** With no broker answering at all for this time a call fails with MR3020, ms. Default 15,000. */
   readonly unreachableAfterMs?: number | undefined
@@ -69,7 +69,7 @@ export function kafkaSettings(options: KafkaOptions): KafkaSettings {
     tls: options.ssl === undefined || options.ssl === false ? null : readTls(options.ssl === true ? {} : options.ssl),
     sasl: options.sasl ?? null,
     connectTimeoutMs: positive('connectTimeoutMs', options.connectTimeoutMs ?? 5_000),
-    requestTimeoutMs: positive('requestTimeoutMs', options.requestTimeoutMs ?? 30_000),
+    requestTimeoutMs: positive('requestTimeoutMs', options.requestTimeoutMs ?? 15_000),
     unreachableAfterMs: positive('unreachableAfterMs', options.unreachableAfterMs ?? 15_000),
     log: options.log ?? ((): void => undefined),
   }

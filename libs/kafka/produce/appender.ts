@@ -51,6 +51,8 @@ export class Appender {
   readonly #cluster: Cluster
   readonly #links: Links
   readonly #identity: ProducerIdentity
+  /** How long the broker waits for its replicas: shorter than we wait for the broker, so that it is the broker who says so. */
+  readonly #replicationMsMax: number
   readonly #sequences = new Map<PartitionId, number>()
   /** Topics whose max.message.bytes turned out to be below our limit. */
   readonly #batchBytesMax = new Map<string, number>()
@@ -59,6 +61,7 @@ export class Appender {
     this.#cluster = cluster
     this.#links = links
     this.#identity = identity
+    this.#replicationMsMax = Math.ceil(cluster.settings.requestTimeoutMs * 0.8)
   }
 
   /** Answers first and last offset of every partition that got records. Throws Refused, NoAnswer, or a Fault that names the record. */
@@ -115,7 +118,7 @@ export class Appender {
       return { topic, partition, batch: batch.bytes }
     })
     try {
-      const request = { transactionalId: this.#identity.transactionalId, timeoutMs: this.#cluster.settings.requestTimeoutMs, partitions }
+      const request = { transactionalId: this.#identity.transactionalId, timeoutMs: this.#replicationMsMax, partitions }
       return this.#settle(sent, await this.#links.send(broker, produceApi, request))
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error

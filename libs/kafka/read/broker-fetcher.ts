@@ -3,8 +3,15 @@
  *
  * Two lanes, each a connection with at most one fetch under way. The *main* lane asks for everything that is ready and may wait
  * at the broker for data. What becomes ready meanwhile (assigned, resumed, or just delivered) does not wait for that: the
- * *express* lane asks for it with a short wait, until the main lane is back and takes all together again. So one quiet, slow
- * or paused partition never holds up another, and a new assignment is asked for at once or after EXPRESS_WAIT_MS.
+ * *express* lane asks for it with a short wait. So one quiet, slow or paused partition never holds up another, and a new
+ * assignment is asked for at once or after EXPRESS_WAIT_MS.
+ *
+ * The lanes come together again, else the express lane would ask for the same partitions a hundred times a second for ever:
+ *
+ *     main free,        express free    main asks for all, may wait
+ *     main free,        express busy    main asks with a short wait too
+ *     main waits long,  express free    express asks with a short wait
+ *     main waits short, express free    nobody asks: main is back soon and takes all
  */
 import { partitionId } from '../../runtime/ports/log.ts'
 import type { Cluster, Links } from '../cluster.ts'
@@ -16,8 +23,8 @@ import type { Reading } from './reading.ts'
 
 interface Lane {
   readonly links: Links
-  readonly waitMsMax: number
-  isBusy: boolean
+  /** How long the fetch under way may wait at the broker; undefined: none is. */
+  waitsMs: number | undefined
 }
 
 export interface Outcome {
@@ -41,6 +48,8 @@ export class BrokerFetcher {
   readonly #requestTimeoutMs: number
   readonly #main: Lane
   readonly #express: Lane
+  readonly #waitMsMax: number
+  readonly #shortWaitMs: number
   #turn = 0
   #isClosed = false
 
@@ -48,17 +57,26 @@ export class BrokerFetcher {
     this.#broker = broker
     this.#events = events
     this.#requestTimeoutMs = cluster.settings.requestTimeoutMs
-    this.#main = { links: cluster.openLinks(), waitMsMax, isBusy: false }
-    this.#express = { links: cluster.openLinks(), waitMsMax: Math.min(EXPRESS_WAIT_MS, waitMsMax), isBusy: false }
+    this.#main = { links: cluster.openLinks(), waitsMs: undefined }
+    this.#express = { links: cluster.openLinks(), waitsMs: undefined }
+    this.#waitMsMax = waitMsMax
+    this.#shortWaitMs = Math.min(EXPRESS_WAIT_MS, waitMsMax)
   }
 
   /** Sends what can be sent. Called whenever something may have become ready. */
   fill(): void {
     if (this.#isClosed) return
-    const lane = [this.#main, this.#express].find(({ isBusy }) => !isBusy)
-    if (!lane) return
+    const [main, express] = [this.#main, this.#express]
+    const isMainFree = main.waitsMs === undefined
+    const isExpressFree = express.waitsMs === undefined
+    const isMainBackSoon = main.waitsMs !== undefined && main.waitsMs <= this.#shortWaitMs
+    if (isMainBackSoon || !(isMainFree || isExpressFree)) return
     const readings = this.#events.ready(this.#broker)
-    if (readings.length > 0) void this.#fetch(lane, readings)
+    if (readings.length === 0) return
+    // Whoever has no answer yet wants to know the ends at once, also where there is nothing to read.
+    const isNew = readings.some(({ highWatermark }) => highWatermark < 0)
+    const waitMs = isMainFree && isExpressFree ? this.#waitMsMax : this.#shortWaitMs
+    void this.#fetch(isMainFree ? main : express, readings, isNew ? 0 : waitMs)
   }
 
   close(): void {
@@ -67,8 +85,8 @@ export class BrokerFetcher {
     this.#express.links.close()
   }
 
-  async #fetch(lane: Lane, readings: readonly Reading[]): Promise<void> {
-    lane.isBusy = true
+  async #fetch(lane: Lane, readings: readonly Reading[], waitMs: number): Promise<void> {
+    lane.waitsMs = waitMs
     this.#turn++
     const inTurn = [...readings].sort((a, b) => a.turn - b.turn)
     const partitions = inTurn.map(({ topic, partition, position, bytesMax }) => ({ topic, partition, position, bytesMax }))
@@ -76,17 +94,15 @@ export class BrokerFetcher {
     const bytesMax = Math.max(FETCH_BYTES_MAX, ...inTurn.map((reading) => reading.bytesMax))
     let answer: FetchAnswer
     try {
-      // Whoever has no answer yet wants to know the ends at once, also where there is nothing to read.
-      const waitMsMax = inTurn.some(({ highWatermark }) => highWatermark < 0) ? 0 : lane.waitMsMax
-      const request = { waitMsMax, bytesMax, partitions }
-      answer = await lane.links.send(this.#broker, fetchApi, request, waitMsMax + this.#requestTimeoutMs)
+      const request = { waitMsMax: waitMs, bytesMax, partitions }
+      answer = await lane.links.send(this.#broker, fetchApi, request, waitMs + this.#requestTimeoutMs)
       if (answer.errorCode !== code.NONE) throw new Refused(fetchApi.name, answer.errorCode)
     } catch (error) {
-      lane.isBusy = false
+      lane.waitsMs = undefined
       if (!this.#isClosed) this.#events.onFailure(inTurn, error)
       return this.fill()
     }
-    lane.isBusy = false
+    lane.waitsMs = undefined
     if (this.#isClosed) return
     const byId = new Map(answer.partitions.map((one) => [partitionId(one.topic, one.partition), one]))
     this.#events.onAnswer(

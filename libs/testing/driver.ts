@@ -99,7 +99,7 @@ class DriverRun implements Driver {
   readonly #log: ReturnType<typeof memoryLog>
   readonly #plan: ReturnType<typeof planOf>
   readonly #options: DriverOptions
-  readonly #topics = new Map<string, DriverTopic<unknown, unknown>>()
+  readonly #topics = new Map<string, object>()
   readonly #partitions = new Map<string, number>()
   #workers: RunningWorker[] = []
   #eventTime = 0
@@ -219,7 +219,7 @@ class DriverRun implements Driver {
   topic<K, V, KW, VW>(topic: Topic<K, V, KW, VW>): DriverTopic<K, V, KW, VW> {
     const known = this.#topics.get(topic.topic)
     // One object for each topic, so that `read` goes on where it ended; made from this very topic value, hence of its types.
-    if (known !== undefined) return known as unknown as DriverTopic<K, V, KW, VW>
+    if (known !== undefined) return known as DriverTopic<K, V, KW, VW>
     if (!this.#partitions.has(topic.topic))
       throw new RangeError(
         `the topology ${this.#plan.name} neither reads nor writes ${topic.topic}; it has ${[...this.#partitions.keys()].join(', ')}`,
@@ -231,7 +231,7 @@ class DriverRun implements Driver {
       settle: async () => await this.settle(),
     }
     const made = driverTopic(context, topic)
-    this.#topics.set(topic.topic, made as unknown as DriverTopic<unknown, unknown>)
+    this.#topics.set(topic.topic, made)
     return made
   }
 

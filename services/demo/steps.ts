@@ -4,7 +4,7 @@ const began = performance.now()
 /** Seconds since the demo began. */
 export const elapsedSeconds = (): number => (performance.now() - began) / 1000
 
-const colour = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined
+const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
 const paint = (code: string, text: string): string => (colour ? `\u001B[${code}m${text}\u001B[0m` : text)
 
 export const bold = (text: string): string => paint('1', text)
@@ -27,7 +27,7 @@ export class LiveView {
   static readonly sayEveryMs = 3_000
 
   draw(lines: readonly string[], short: string): void {
-    if (process.stdout.isTTY === true) {
+    if (process.stdout.isTTY) {
       if (this.#drawn > 0) process.stdout.write(`\u001B[${this.#drawn}A\u001B[0J`)
       process.stdout.write(`${lines.join('\n')}\n`)
       this.#drawn = lines.length

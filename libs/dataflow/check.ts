@@ -1,17 +1,10 @@
 /** Judges a graph: everything that the compiler cannot see and that would go wrong only when the program runs. Pure. */
 import { childrenOf, isNamed, isRekey, isStateful, isTable } from './graph.ts'
 import type { GraphNode, NamedNode, Problem, RekeyNode, SinkNode, SourceNode } from './graph.ts'
+import { isSafeName, isTopicName, NAME_RULE, TOPIC_LENGTH_MAX } from './names.ts'
 import { internalNames } from './plan.ts'
 import { topicSafe } from './sub-topologies.ts'
 import type { Cut, SubTopology } from './sub-topologies.ts'
-
-const NAME = /^[A-Za-z0-9._-]{1,100}$/
-/** Kafka's limit, characters. */
-const TOPIC_LENGTH_MAX = 249
-
-export const isSafeName = (name: string): boolean => NAME.test(name) && name !== '.' && name !== '..'
-
-const NAME_RULE = 'a name has 1 to 100 of the characters A-Z a-z 0-9 . _ -, because topics and directories are called after it'
 
 export function problemsOf(
   nodes: readonly GraphNode[],
@@ -74,9 +67,6 @@ function nameProblems(nodes: readonly GraphNode[], application: { readonly name:
   }
   return problems
 }
-
-const isTopicName = (name: string): boolean =>
-  typeof name === 'string' && name.length <= TOPIC_LENGTH_MAX && /^[A-Za-z0-9._-]+$/.test(name) && name !== '.' && name !== '..'
 
 /** A table of flow.table(): its name is the topic's. */
 const isSourceTable = (node: GraphNode): boolean =>

@@ -23,11 +23,11 @@ export function describeMermaid(graph: TopologyGraph): string {
   return [
     'flowchart LR',
     ...[...topics].map(([topic, id]) => `  ${id}([${quoted(topic)}])${internal.has(topic) ? ':::internal' : ''}`),
-    ...stages.flatMap((stage, index) => [
-      `  subgraph stage${index}[${quoted(stage.name)}]`,
-      ...stage.boxes.filter((box) => box.kind === 'step').map((box) => `    ${shapeOf(box, ids.get(box.id) ?? '')}`),
-      '  end',
-    ]),
+    ...stages.flatMap((stage, index) => {
+      const steps = stage.boxes.filter((box) => box.kind === 'step').map((box) => `    ${shapeOf(box, ids.get(box.id) ?? '')}`)
+      // Mermaid draws an empty frame as one more box.
+      return steps.length === 0 ? [] : [`  subgraph stage${index}[${quoted(stage.name)}]`, ...steps, '  end']
+    }),
     ...new Set(arrows),
     '  classDef internal stroke-dasharray: 4 4',
     '',

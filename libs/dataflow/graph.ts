@@ -6,6 +6,7 @@ import { Fault } from '../faults/fault.ts'
 import type { FaultCode } from '../faults/fault.ts'
 import { callSite } from './call-site.ts'
 import type { AnyFormat } from './format.ts'
+import { NAME_RULE } from './names.ts'
 import type { RefusalPolicy } from './plan.ts'
 import type { TimerKind } from './processors.ts'
 import type { Meta } from './records.ts'
@@ -218,12 +219,18 @@ export class Graph {
 
   /** The name with those of apply() in front. Plain JavaScript may give no name at all. */
   path(name: unknown): string {
-    const own = typeof name === 'string' ? name : ''
-    return [...this.#scope, own].join('/')
+    return [...this.#scope, this.#level(name)].join('/')
+  }
+
+  /** Levels are made by apply() alone; other faults of names are found by check.ts. */
+  #level(name: unknown): string {
+    if (typeof name !== 'string') return ''
+    if (name.includes('/')) this.problem('MR1002', `"${name}" cannot be the name of a step: ${NAME_RULE}; levels are made by apply()`)
+    return name
   }
 
   within<R>(name: unknown, build: () => R): R {
-    this.#scope.push(typeof name === 'string' ? name : '')
+    this.#scope.push(this.#level(name))
     try {
       return build()
     } finally {

@@ -2,18 +2,22 @@
  * The engine's own form for state, repartition topics and `structured()`: what goes in comes out, also Date, bigint, Map, Set, bytes,
  * undefined fields, -0 and NaN. Pure.
  *
- *     JSON text          when the value is JSON-plain: readable with any tool
- *     0xFF ...           else: V8's structured clone (0xFF never begins a JSON text)
+ *     JSON text              when the value is JSON-plain: readable with any tool, and fast
+ *     0xFF JSON text         else: what JSON lacks stands as {"$": "date", "v": 1772359200000} (tagged.ts)
+ *
+ * V8's own serializer was tried and left: its bytes are for one runtime only, and what it gives back belongs to another realm
+ * in jest, where `instanceof Date` then fails.
  */
-import { deserialize, serialize } from 'node:v8'
 import type { Codec } from './cells.ts'
+import { fromTagged, toTagged } from './tagged.ts'
 
-const CLONE = 0xff
+/** No JSON text begins so. */
+const TAGGED = 0xff
 
-/** Deeper values go the other way, which also knows cycles. */
+/** Deeper values go the other way, which says when it is a circle. */
 const DEPTH_MAX = 64
 
-/** True when JSON text carries the value without loss. Getters and class instances are no plain data. */
+/** True when JSON text carries the value without loss. */
 export function isJsonPlain(value: unknown, depth = 0): boolean {
   switch (typeof value) {
     case 'string':
@@ -45,13 +49,20 @@ function isPlainObject(value: object, depth: number): boolean {
   return true
 }
 
+/** Throws TypeError for what would not come back as it was: functions, symbols, class instances, circles. */
 export function encodeStructured(value: unknown): Uint8Array {
-  return isJsonPlain(value) ? Buffer.from(JSON.stringify(value), 'utf8') : serialize(value)
+  if (isJsonPlain(value)) return Buffer.from(JSON.stringify(value), 'utf8')
+  const text = JSON.stringify(toTagged(value))
+  const encoded = Buffer.allocUnsafe(1 + Buffer.byteLength(text))
+  encoded[0] = TAGGED
+  encoded.write(text, 1, 'utf8')
+  return encoded
 }
 
 export function decodeStructured(bytes: Uint8Array): unknown {
-  if (bytes[0] === CLONE) return deserialize(bytes)
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes[0] === TAGGED) return fromTagged(JSON.parse(buffer.toString('utf8', 1)))
+  return JSON.parse(buffer.toString('utf8'))
 }
 
 /** For cells of state. */

@@ -6,6 +6,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { loadCommand } from './commands/load.ts'
 import { runCommand } from './commands/run.ts'
+import { stateCommand } from './commands/state.ts'
 import { statusCommand } from './commands/status.ts'
 import { topicsCommand } from './commands/topics.ts'
 import { topologyCommand } from './commands/topology.ts'
@@ -16,6 +17,7 @@ export const commands: readonly Command[] = [
   topologyCommand,
   topicsCommand,
   statusCommand,
+  stateCommand,
   doctorCommand,
   loadCommand,
   explainCommand,

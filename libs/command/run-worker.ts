@@ -11,6 +11,7 @@ import { Metrics } from '../telemetry/metrics.ts'
 import type { CommandContext } from './command.ts'
 import { needBrokers } from './configuration-source.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
+import { keySpellings, type KeySpelling } from './key-text.ts'
 import { secretsOf } from './secrets-of.ts'
 import { Shutdown } from './shutdown.ts'
 import { threadedWorker } from './threaded-worker.ts'
@@ -56,6 +57,7 @@ async function runWorkers(context: CommandContext, topology: LoadedTopology, set
     metrics,
     status: () => running.status(),
     topology: (format) => printTopology(topology, format),
+    readState: (step, key, query) => running.readState({ step, key, spelling: spellingOf(query.get('key-as')) }),
     adminToken: settings.adminToken?.reveal(),
     stateReadsToken: settings.stateReadsToken?.reveal(),
     livenessMs: settings.livenessMs,
@@ -71,6 +73,8 @@ async function runWorkers(context: CommandContext, topology: LoadedTopology, set
     await admin.close()
   }
 }
+
+const spellingOf = (text: string | null): KeySpelling => keySpellings.find((spelling) => spelling === text) ?? 'text'
 
 /** Takes a seat for each worker of this process and opens them. */
 async function openWorkers(
@@ -93,7 +97,13 @@ async function openWorkers(
       : threadedWorker({ module, request: context.request, id: `${id}-${number}`, directory, seats, asJson: context.json }, onCommit)
   try {
     const worker = together(await allOrNone(taken.map((seat, number) => open(seat.directory, number))), id)
-    return { done: worker.done, start: () => worker.start(), status: () => worker.status(), stop: () => worker.stop().finally(free) }
+    return {
+      done: worker.done,
+      start: () => worker.start(),
+      status: () => worker.status(),
+      readState: (question) => worker.readState(question),
+      stop: () => worker.stop().finally(free),
+    }
   } catch (error) {
     free()
     throw error

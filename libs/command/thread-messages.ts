@@ -2,7 +2,9 @@
 import { Fault, type FaultAction, type FaultCode, type FaultPlace } from '../faults/fault.ts'
 import type { WorkerStatus } from '../runtime/status.ts'
 import type { ExitReason } from '../runtime/worker.ts'
+import type { StateAnswer } from '../telemetry/admin-server.ts'
 import type { SettingsRequest } from './configuration-source.ts'
+import type { StateQuestion } from './workers.ts'
 
 /** Given at birth. The thread reads the settings itself: secrets are not copied about. */
 export interface ThreadTask {
@@ -14,16 +16,17 @@ export interface ThreadTask {
   readonly asJson: boolean
 }
 
-export type ToThread = { readonly kind: 'start' | 'stop' | 'status'; readonly call: number }
+export type ToThread =
+  | { readonly kind: 'start' | 'stop' | 'status'; readonly call: number }
+  | { readonly kind: 'read-state'; readonly call: number; readonly question: StateQuestion }
+
+/** What a call gives back; nothing for start and stop. */
+export type Result =
+  { readonly kind: 'status'; readonly status: WorkerStatus } | { readonly kind: 'state'; readonly answer: StateAnswer } | undefined
 
 export type FromThread =
   | { readonly kind: 'ready' }
-  | {
-      readonly kind: 'answer'
-      readonly call: number
-      readonly status?: WorkerStatus | undefined
-      readonly error?: ErrorMessage | undefined
-    }
+  | { readonly kind: 'answer'; readonly call: number; readonly result: Result; readonly error?: ErrorMessage | undefined }
   | { readonly kind: 'commit'; readonly task: string; readonly durationMs: number }
   | { readonly kind: 'done'; readonly fault: ErrorMessage | undefined }
 

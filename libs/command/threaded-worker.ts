@@ -1,12 +1,22 @@
 /** A worker on its own thread, seen from the main thread. */
 import { Worker as Thread } from 'node:worker_threads'
 import type { WorkerStatus } from '../runtime/status.ts'
+import type { StateAnswer } from '../telemetry/admin-server.ts'
 import type { ExitReason } from '../runtime/worker.ts'
-import { errorMessage, errorOf, reasonOf, type ErrorMessage, type FromThread, type ThreadTask, type ToThread } from './thread-messages.ts'
-import type { RunningWorker } from './workers.ts'
+import {
+  errorMessage,
+  errorOf,
+  reasonOf,
+  type ErrorMessage,
+  type FromThread,
+  type Result,
+  type ThreadTask,
+  type ToThread,
+} from './thread-messages.ts'
+import type { RunningWorker, StateQuestion } from './workers.ts'
 
 interface Call {
-  readonly resolve: (status: WorkerStatus | undefined) => void
+  readonly resolve: (result: Result) => void
   readonly reject: (error: Error) => void
 }
 
@@ -31,28 +41,37 @@ class ThreadedWorker implements RunningWorker {
   }
 
   async start(): Promise<void> {
-    await this.#call('start')
+    await this.#call({ kind: 'start', call: this.#next() })
   }
 
   async status(): Promise<WorkerStatus> {
-    const status = await this.#call('status')
-    if (status === undefined) throw new Error('the thread answered without a status')
-    return status
+    const result = await this.#call({ kind: 'status', call: this.#next() })
+    if (result?.kind !== 'status') throw new Error('the thread answered without a status')
+    return result.status
+  }
+
+  async readState(question: StateQuestion): Promise<StateAnswer> {
+    const result = await this.#call({ kind: 'read-state', call: this.#next(), question })
+    if (result?.kind !== 'state') throw new Error('the thread answered without state')
+    return result.answer
   }
 
   async stop(): Promise<void> {
     try {
-      await this.#call('stop')
+      await this.#call({ kind: 'stop', call: this.#next() })
     } finally {
       await this.#thread.terminate()
     }
   }
 
-  #call(kind: ToThread['kind']): Promise<WorkerStatus | undefined> {
-    const call = ++this.#lastCall
+  #next(): number {
+    return ++this.#lastCall
+  }
+
+  #call(message: ToThread): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#calls.set(call, { resolve, reject })
-      this.#thread.postMessage({ kind, call } satisfies ToThread, [])
+      this.#calls.set(message.call, { resolve, reject })
+      this.#thread.postMessage(message, [])
     })
   }
 
@@ -71,7 +90,7 @@ class ThreadedWorker implements RunningWorker {
       case 'answer': {
         const call = this.#calls.get(message.call)
         this.#calls.delete(message.call)
-        if (message.error === undefined) call?.resolve(message.status)
+        if (message.error === undefined) call?.resolve(message.result)
         else call?.reject(errorOf(message.error))
       }
     }

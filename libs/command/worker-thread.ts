@@ -3,9 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { createLogger } from '../telemetry/logger.ts'
 import { readSettings } from './configuration-source.ts'
 import { secretsOf } from './secrets-of.ts'
-import { errorMessage, type FromThread, type ThreadTask, type ToThread } from './thread-messages.ts'
+import { errorMessage, type FromThread, type Result, type ThreadTask, type ToThread } from './thread-messages.ts'
 import { loadTopology } from './topology-module.ts'
-import { localWorker } from './workers.ts'
+import { localWorker, type RunningWorker } from './workers.ts'
 import { realWorld } from './world.ts'
 
 // Given by threaded-worker.ts, the only one that starts this file.
@@ -33,13 +33,27 @@ async function serve(): Promise<void> {
   })
   void worker.done.then((reason) => say({ kind: 'done', fault: reason.kind === 'failed' ? errorMessage(reason.fault) : undefined }))
   parentPort?.on('message', (message: ToThread) => {
-    const calls = { start: () => worker.start(), stop: () => worker.stop(), status: () => worker.status() }
-    calls[message.kind]().then(
-      (status) => say({ kind: 'answer', call: message.call, status: status ?? undefined }),
-      (error: unknown) => say({ kind: 'answer', call: message.call, error: errorMessage(error) }),
+    obey(worker, message).then(
+      (result) => say({ kind: 'answer', call: message.call, result }),
+      (error: unknown) => say({ kind: 'answer', call: message.call, result: undefined, error: errorMessage(error) }),
     )
   })
   say({ kind: 'ready' })
+}
+
+async function obey(worker: RunningWorker, message: ToThread): Promise<Result> {
+  switch (message.kind) {
+    case 'start':
+      await worker.start()
+      return undefined
+    case 'stop':
+      await worker.stop()
+      return undefined
+    case 'status':
+      return { kind: 'status', status: await worker.status() }
+    case 'read-state':
+      return { kind: 'state', answer: await worker.readState(message.question) }
+  }
 }
 
 const say = (message: FromThread): void => parentPort?.postMessage(message, [])

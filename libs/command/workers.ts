@@ -9,7 +9,10 @@ import type { Log } from '../runtime/ports/log.ts'
 import { wire } from '../runtime/wiring.ts'
 import { Worker, type ExitReason, type Note } from '../runtime/worker.ts'
 import type { StoreHome } from '../state/store.ts'
+import type { StateAnswer } from '../telemetry/admin-server.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { KeySpelling } from './key-text.ts'
+import { readLiveState } from './live-state.ts'
 import { millraceVersion } from './millrace-version.ts'
 import { mergeStatuses } from './status-merge.ts'
 import type { LoadedTopology } from './topology-module.ts'
@@ -21,8 +24,16 @@ export interface RunningWorker {
   /** Throws a Fault with action `stop` when it cannot work. */
   start(): Promise<void>
   status(): Promise<WorkerStatus>
+  /** Looks up what is committed for a key. */
+  readState(question: StateQuestion): Promise<StateAnswer>
   /** Ends in order; frees the connection and the stores. */
   stop(): Promise<void>
+}
+
+export interface StateQuestion {
+  readonly step: string
+  readonly key: string
+  readonly spelling: KeySpelling
 }
 
 export interface WorkerSeat {
@@ -54,6 +65,7 @@ export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
     done: worker.done,
     start: () => worker.start(),
     status: () => Promise.resolve(worker.status()),
+    readState: async ({ step, key, spelling }) => readLiveState(worker, topology, step, key, spelling),
     stop: async () => {
       await worker.stop()
       await log.close()
@@ -86,6 +98,10 @@ export function together(workers: readonly RunningWorker[], id: string): Running
     done: Promise.race([failed, stopped]),
     start: async () => void (await Promise.all(workers.map((worker) => worker.start()))),
     stop: async () => void (await Promise.all(workers.map((worker) => worker.stop()))),
+    readState: async (question) => {
+      const answers = await Promise.all(workers.map((worker) => worker.readState(question)))
+      return answers.find((answer) => answer.found) ?? answers[0] ?? { found: false, why: 'no workers' }
+    },
     status: async () => {
       const [first, ...others] = await Promise.all(workers.map((worker) => worker.status()))
       if (first === undefined) throw new Error('no workers')

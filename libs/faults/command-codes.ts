@@ -159,6 +159,13 @@ export const commandCodes: readonly FaultEntry[] = [
     example: 'MR2051 the state directory cannot be used: EACCES: permission denied, mkdir /var/lib/millrace',
   },
   {
+    code: 'MR2052',
+    title: 'A key on the command line cannot be used',
+    story: 'The key could not be written in the key format of the step, or is no hex or JSON although it was said to be.',
+    cure: 'Keys of text are written as they are. Numbers, true, false and tuples: --key-as json. Bytes: --key-as hex.',
+    example: 'MR2052 the key "12a" cannot be used: Unexpected token. Numbers and tuples: --key-as json; bytes: --key-as hex.',
+  },
+  {
     code: 'MR2060',
     title: 'There is no such error code',
     story: 'Codes have the form MR and four digits.',

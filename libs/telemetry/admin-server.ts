@@ -13,6 +13,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { Fault } from '../faults/fault.ts'
 import { healthOf } from './health.ts'
+import { jsonSafe } from './json-safe.ts'
 import type { StatusView } from './status-view.ts'
 
 export const adminLimits = {
@@ -41,7 +42,8 @@ export interface AdminServerOptions {
   readonly metrics: { readonly contentType: string; text(): Promise<string> }
   /** Undefined: that format is not known. */
   readonly topology: (format: string) => { readonly contentType: string; readonly text: string } | undefined
-  readonly readState?: ((store: string, key: string) => StateAnswer | Promise<StateAnswer>) | undefined
+  /** `query`: what stands behind the question mark. */
+  readonly readState?: ((store: string, key: string, query: URLSearchParams) => StateAnswer | Promise<StateAnswer>) | undefined
   readonly adminToken?: string | undefined
   readonly stateReadsToken?: string | undefined
   /** Default 60,000. */
@@ -196,7 +198,7 @@ function routesOf(options: AdminServerOptions): readonly Route[] {
     },
     { access: 'admin', name: 'status', handle: async () => json(200, await options.status()) },
     { access: 'admin', name: 'topology', handle: async (_rest, query) => topologyAnswer(options, query.get('format') ?? 'json') },
-    { access: 'data', name: 'state', handle: (rest) => stateAnswer(options, rest) },
+    { access: 'data', name: 'state', handle: (rest, query) => stateAnswer(options, rest, query) },
   ]
 }
 
@@ -206,13 +208,13 @@ function topologyAnswer(options: AdminServerOptions, format: string): Answer {
   return { code: 200, type: found.contentType, body: found.text }
 }
 
-async function stateAnswer(options: AdminServerOptions, rest: readonly string[]): Promise<Answer> {
+async function stateAnswer(options: AdminServerOptions, rest: readonly string[], query: URLSearchParams): Promise<Answer> {
   // A step's name may hold slashes (`apply` adds levels), so the key is the last segment; slashes in it are percent-encoded.
   const key = rest.at(-1)
   const store = rest.slice(0, -1).join('/')
   if (key === undefined || store === '') return refusal(400, 'path', 'ask for /state/<store>/<key>, the key percent-encoded')
   if (options.readState === undefined) return refusal(404, 'state', 'this worker offers no reads of state')
-  const answer = await options.readState(store, key)
+  const answer = await options.readState(store, key, query)
   return json(
     answer.found ? 200 : 404,
     answer.found ? { store, key, ...answer } : { store, key, ...answer, error: { code: 'absent', message: answer.why } },
@@ -227,14 +229,6 @@ const json = (code: number, value: unknown): Answer => ({
 const refusal = (code: number, name: string, message: string): Answer => json(code, { error: { code: name, message } })
 const verdict = (one: { readonly ok: boolean; readonly why: string }, more: object): Answer =>
   json(one.ok ? 200 : 503, { ok: one.ok, why: one.why, ...more })
-
-/** State may hold what JSON cannot write. */
-function jsonSafe(_name: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString()
-  if (value instanceof Map) return [...value]
-  if (value instanceof Set) return [...value]
-  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value
-}
 
 function parseTarget(target: string): { readonly segments: readonly string[]; readonly query: URLSearchParams } | undefined {
   const [path = '', query = ''] = target.split('?', 2)

@@ -34,7 +34,7 @@ const OFFLOAD_BYTES_MIN = 64 * 1024
 const SCAN_LIMIT_MAX = 0x7fffffff
 
 /** Above every key of key-layout.ts. Present only between the first and the last write of `clearRanges`. */
-const INTENT_KEY = Buffer.from('\xff\xff\xff\xff millrace clear', 'latin1')
+export const INTENT_KEY = Buffer.from('\xff\xff\xff\xff millrace clear', 'latin1')
 
 export class RocksStore implements Store {
   readonly #database: Database
@@ -184,13 +184,13 @@ function isBig(writes: readonly StoreWrite[]): boolean {
   return bytes >= OFFLOAD_BYTES_MIN
 }
 
-interface ClearIntent {
+export interface ClearIntent {
   readonly ranges: readonly ClearRange[]
   readonly writes: readonly StoreWrite[]
 }
 
 /** `number of ranges u32 | number of lengths u32 | lengths i32... | bytes`, ranges first, as if they were writes. */
-function encodeIntent({ ranges, writes }: ClearIntent): Buffer {
+export function encodeIntent({ ranges, writes }: ClearIntent): Buffer {
   const { lengths, bytes } = packWrites([...ranges.map(({ from, to }) => ({ key: from, value: to })), ...writes])
   const head = Buffer.alloc(8)
   head.writeUInt32LE(ranges.length, 0)

@@ -21,6 +21,8 @@ const minuteMs = 60_000
 export interface BenchSetup {
   readonly options: BenchOptions
   readonly brokers: readonly string[]
+  /** Undefined: not a process that we know. */
+  readonly brokerPid: number | undefined
   readonly log: Log
   /** Undefined: only Millrace runs. */
   readonly peer: StreamsPeer | undefined
@@ -97,7 +99,7 @@ export class Bench {
       commitIntervalMs: this.setup.options.commitIntervalMs,
       stateDirectory: join(this.setup.directory, application),
     })
-    const measured = await measure(this.setup.log, contender, { topic: this.#input, ends: await this.#ends() })
+    const measured = await measure(this.setup.log, contender, { topic: this.#input, ends: await this.#ends() }, this.setup.brokerPid)
     const { records, differences } = await compareOutput(this.setup.log, output, partitions, oracle)
     if (differences.length > 0) {
       const examples = differences.slice(0, examplesMax).map((line) => `\n  ${line}`)

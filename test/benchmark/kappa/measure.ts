@@ -5,6 +5,7 @@
 import { partitionId, type Log } from '../../../libs/runtime/ports/log.ts'
 import { ContenderProcess } from './contender-process.ts'
 import type { Contender, ContenderName } from './contenders.ts'
+import { machineUsage, usageOf, type MachineUsage, type ProcessUsage } from './process-usage.ts'
 
 export interface Measurement {
   readonly name: ContenderName
@@ -18,7 +19,12 @@ export interface Measurement {
   readonly rssPeakBytes: number
   /** When the first record was processed: what the process needs before it holds any state. */
   readonly rssAtFirstBytes: number
+  /** In the measured time, all threads. */
   readonly cpuSeconds: number | undefined
+  /** Of the same, the broker's; undefined where it is not a process that we know. */
+  readonly brokerCpuSeconds: number | undefined
+  /** Share of the machine that processes other than contender, broker and harness took meanwhile. */
+  readonly othersShare: number | undefined
 }
 
 export interface Input {
@@ -36,14 +42,14 @@ interface Sample {
   readonly records: number
 }
 
-/** `onEnded` is told of the process, so that a profile is complete when this resolves. */
-export async function measure(log: Log, contender: Contender, input: Input): Promise<Measurement> {
+/** When it resolves the contender has ended in order, and its profile is written. */
+export async function measure(log: Log, contender: Contender, input: Input, brokerPid: number | undefined): Promise<Measurement> {
   const child = new ContenderProcess(contender)
   try {
     const first = await within(Promise.race([child.first, child.failed]), firstWithinMs, `${contender.name} has processed nothing`)
-    const atFirst = child.usage()
+    const before = look(child, brokerPid)
     const samples = await Promise.race([samplesUntilEnd(log, contender.group, input, first), child.failed])
-    const atEnd = child.usage()
+    const after = look(child, brokerPid)
     const records = input.ends.reduce((sum, end) => sum + end, 0)
     const end = samples.at(-1)?.at ?? first
     return {
@@ -53,13 +59,40 @@ export async function measure(log: Log, contender: Contender, input: Input): Pro
       recordsPerSecond: (records / (end - first)) * 1_000,
       warmRecordsPerSecond: secondHalfRate(samples, records),
       startSeconds: (first - child.startedAt) / 1_000,
-      rssPeakBytes: atEnd?.rssPeakBytes ?? 0,
-      rssAtFirstBytes: atFirst?.rssBytes ?? 0,
-      cpuSeconds: atEnd?.cpuSeconds,
+      rssPeakBytes: after.contender?.rssPeakBytes ?? 0,
+      rssAtFirstBytes: before.contender?.rssBytes ?? 0,
+      cpuSeconds: difference(before.contender?.cpuSeconds, after.contender?.cpuSeconds),
+      brokerCpuSeconds: difference(before.broker?.cpuSeconds, after.broker?.cpuSeconds),
+      othersShare: othersShare(before, after),
     }
   } finally {
     await child.end()
   }
+}
+
+interface Look {
+  readonly contender: ProcessUsage | undefined
+  readonly broker: ProcessUsage | undefined
+  readonly harness: ProcessUsage | undefined
+  readonly machine: MachineUsage
+}
+
+const look = (child: ContenderProcess, brokerPid: number | undefined): Look => ({
+  contender: child.usage(),
+  broker: brokerPid === undefined ? undefined : usageOf(brokerPid),
+  harness: usageOf(process.pid),
+  machine: machineUsage(),
+})
+
+const difference = (before: number | undefined, after: number | undefined): number | undefined =>
+  before === undefined || after === undefined ? undefined : after - before
+
+function othersShare(before: Look, after: Look): number | undefined {
+  const ours = (['contender', 'broker', 'harness'] as const).map((who) => difference(before[who]?.cpuSeconds, after[who]?.cpuSeconds))
+  if (ours.includes(undefined)) return undefined
+  const busy = after.machine.busySeconds - before.machine.busySeconds
+  const all = after.machine.allSeconds - before.machine.allSeconds
+  return Math.max(0, busy - ours.reduce<number>((sum, one) => sum + (one ?? 0), 0)) / all
 }
 
 /**

@@ -1,6 +1,7 @@
-/** Memory and processor time of another process, as the system counts them. */
+/** Memory and processor time of other processes and of the machine, as the system counts them. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 
 export interface ProcessUsage {
   /** Largest so far on Linux, else the present one. */
@@ -23,6 +24,23 @@ export function usageOf(pid: number): ProcessUsage | undefined {
     // The one reason that both have to fail: there is no such process any more.
     return undefined
   }
+}
+
+export interface MachineUsage {
+  /** All processors, seconds not idle. */
+  readonly busySeconds: number
+  /** All processors, seconds that they could have worked. */
+  readonly allSeconds: number
+}
+
+export function machineUsage(): MachineUsage {
+  let all = 0
+  let idle = 0
+  for (const { times } of cpus()) {
+    all += times.user + times.nice + times.sys + times.irq + times.idle
+    idle += times.idle
+  }
+  return { busySeconds: (all - idle) / 1_000, allSeconds: all / 1_000 }
 }
 
 function fromProc(pid: number): ProcessUsage {

@@ -10,6 +10,10 @@ export interface Summary {
   readonly cpuMicrosecondsPerRecord: number | undefined
   readonly startSeconds: number
   readonly rssPeakBytes: number
+  /** From the first record to the peak: what records and state have cost. */
+  readonly rssGrowthBytes: number
+  readonly brokerCpuMicrosecondsPerRecord: number | undefined
+  readonly othersShare: number | undefined
 }
 
 const mebibyte = 2 ** 20
@@ -25,25 +29,36 @@ export function median(values: readonly number[]): number {
 export function summarise(name: ContenderName, all: readonly Measurement[]): Summary {
   const own = all.filter((one) => one.name === name)
   const of = (value: (one: Measurement) => number): number => median(own.map(value))
-  const cpu = own.flatMap(({ cpuSeconds, records }) => (cpuSeconds === undefined ? [] : [(cpuSeconds / records) * 1_000_000]))
+  const known = (value: (one: Measurement) => number | undefined): number | undefined => {
+    const values = own.map(value).filter((one) => one !== undefined)
+    return values.length === 0 ? undefined : median(values)
+  }
   return {
     name,
     rounds: own.length,
     recordsPerSecond: of((one) => one.recordsPerSecond),
     warmRecordsPerSecond: of((one) => one.warmRecordsPerSecond),
-    cpuMicrosecondsPerRecord: cpu.length === 0 ? undefined : median(cpu),
+    cpuMicrosecondsPerRecord: known((one) => perRecord(one.cpuSeconds, one.records)),
+    brokerCpuMicrosecondsPerRecord: known((one) => perRecord(one.brokerCpuSeconds, one.records)),
+    othersShare: known((one) => one.othersShare),
     startSeconds: of((one) => one.startSeconds),
     rssPeakBytes: Math.max(0, ...own.map((one) => one.rssPeakBytes)),
+    rssGrowthBytes: Math.max(0, ...own.map((one) => one.rssPeakBytes - one.rssAtFirstBytes)),
   }
 }
+
+const perRecord = (seconds: number | undefined, records: number): number | undefined =>
+  seconds === undefined ? undefined : (seconds / records) * 1_000_000
 
 const columns: readonly (readonly [title: string, of: (one: Summary) => string])[] = [
   ['', (one) => one.name],
   ['records/s (median)', (one) => whole(one.recordsPerSecond)],
   ['second half', (one) => whole(one.warmRecordsPerSecond)],
   ['CPU us/record', (one) => one.cpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown'],
+  ["broker's", (one) => one.brokerCpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown'],
   ['first record after', (one) => `${one.startSeconds.toFixed(1)} s`],
   ['peak memory', (one) => mib(one.rssPeakBytes)],
+  ['above start', (one) => mib(one.rssGrowthBytes)],
   ['rounds', (one) => String(one.rounds)],
 ]
 
@@ -60,5 +75,6 @@ export const mib = (bytes: number): string => `${Math.round(bytes / mebibyte)} M
 
 export function lineOf(round: number, one: Measurement): string {
   const cpu = one.cpuSeconds === undefined ? '' : `, ${one.cpuSeconds.toFixed(1)} s CPU`
-  return `round ${round}  ${one.name.padEnd(13)}  ${whole(one.recordsPerSecond).padStart(9)} records/s  (${one.seconds.toFixed(1)} s${cpu}, peak ${mib(one.rssPeakBytes)})`
+  const others = one.othersShare === undefined ? '' : `, ${Math.round(one.othersShare * 100)} % of the machine taken by others`
+  return `round ${round}  ${one.name.padEnd(13)}  ${whole(one.recordsPerSecond).padStart(9)} records/s  (${one.seconds.toFixed(1)} s${cpu}, peak ${mib(one.rssPeakBytes)}${others})`
 }

@@ -1,15 +1,14 @@
 import { createServer } from 'node:http'
-import { afterAll, describe, expect, it } from '@jest/globals'
+import { afterAll, describe, expect, it, jest } from '@jest/globals'
 import { SchemaRegistry as Client, SchemaType } from '@kafkajs/confluent-schema-registry'
-import { text, topic, topology } from 'millrace'
 import { avro, jsonSchema, protobuf, schemaRegistry } from 'millrace/registry'
-import { driver } from 'millrace/testing'
 import { z } from 'zod'
 import type { Format } from '../../../libs/dataflow/format.ts'
 import { RecordRefused } from '../../../libs/dataflow/plan.ts'
 import { Fault } from '../../../libs/faults/fault.ts'
 import { registryForTests } from '../../support/registry-for-tests.ts'
 
+jest.setTimeout(60_000)
 const server = await registryForTests()
 const dying = await registryForTests()
 afterAll(async () => {
@@ -250,33 +249,5 @@ describe('a schema that is not valid', () => {
   it('in JSON is refused at the start of the worker', async () => {
     const young = jsonSchema({ registry, schema: z.toJSONSchema(Ride), value: Ride })
     expect(await thrown(written(young, 'young-json', ann))).toMatchObject({ code: 'MR6905', action: 'stop' })
-  })
-})
-
-describe('a topology whose topics are in a registry', () => {
-  it('reads Avro, writes Protobuf, and sets aside what has an unknown schema', async () => {
-    const own = schemaRegistry({ url: server.url })
-    const ridesFormat = formats.AVRO(own)
-    const rides = topic('typed-rides', { key: text, value: ridesFormat })
-    const large = topic('typed-large-rides', { key: text, value: formats.PROTOBUF(own) })
-    const application = topology('typed', { version: 1 }, (flow) => {
-      flow
-        .stream(rides)
-        .filter((ride) => ride.seats > 4)
-        .to(large)
-    })
-    const send = Buffer.from(await written(formats.AVRO(), 'typed-rides', { rider: 'bob', seats: 6 }))
-    const unknownId = Buffer.from(send)
-    unknownId.writeInt32BE(4_711, 1)
-
-    const run = await driver(application)
-    // The driver's world has no network: what the engine would fetch is fetched before.
-    for (const value of [send, unknownId]) await ridesFormat.prepareDecode?.(value)
-    for (const value of [send, unknownId, send]) run.topic(rides).sendBytes({ key: Buffer.from('bob'), value })
-    expect(await run.topic(large).read()).toMatchObject([{ value: { rider: 'bob', seats: 6 } }, { value: { rider: 'bob', seats: 6 } }])
-    expect(await run.refused()).toMatchObject([{ reason: 'schema', message: expect.stringContaining('4711'), value: unknownId }])
-    const subjects: unknown = await (await fetch(`${server.url}/subjects`)).json()
-    expect(subjects).toContain('typed-large-rides-value')
-    await run.close()
   })
 })

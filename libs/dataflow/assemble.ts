@@ -4,7 +4,7 @@ import type { GraphNode, NamedNode, ProcessNode, SinkNode, WindowNode } from './
 import { keyByShape, keyCodecOf } from './key-bytes.ts'
 import { Current } from './operators/current.ts'
 import { changeReceiverOf, NOWHERE, receiverOf, StepCount } from './operators/operator.ts'
-import type { ChangeReceiver, FlushingStep, Prefetcher, Receiver, TaskClock, TickingStep, TimedStep } from './operators/operator.ts'
+import type { Alarm, ChangeReceiver, FlushingStep, Prefetcher, Receiver, TickingStep, TimedStep } from './operators/operator.ts'
 import { GroupByOperator, KeyByOperator, RepartitionWriter, SinkOperator, TableSinkOperator } from './operators/outputs.ts'
 import { ProcessOperator } from './operators/process.ts'
 import { BranchOperator, FilterOperator, FlatMapOperator, MapOperator, PassOperator } from './operators/stateless.ts'
@@ -36,7 +36,7 @@ class Assembly {
   readonly #host: TaskHost
   readonly #children: ReadonlyMap<GraphNode, readonly GraphNode[]>
   readonly #current: Current
-  readonly #clock: TaskClock = { watermark: -Infinity, alarm: false }
+  readonly #alarm: Alarm = { rings: false }
   readonly #receivers = new Map<GraphNode, Receiver>()
   readonly #changeReceivers = new Map<GraphNode, ChangeReceiver>()
   readonly #prefetchers = new Map<GraphNode, Prefetcher>()
@@ -65,7 +65,7 @@ class Assembly {
       ticking: this.#ticking.toReversed(),
       flushing: this.#flushing.toReversed(),
       counters: this.#counters.toReversed(),
-      clock: this.#clock,
+      alarm: this.#alarm,
       current: this.#current,
     })
   }
@@ -182,7 +182,11 @@ class Assembly {
         this.#receivers.set(node, new PassOperator(this.#next(node)))
         return
       case 'key-by':
-        this.#receivers.set(node, new KeyByOperator(node.key, this.#repartition(node), this.#count(node.name)))
+        // Written by keyBy(), whose function takes the value only.
+        this.#receivers.set(
+          node,
+          new KeyByOperator(node.key as (value: unknown) => unknown, this.#repartition(node), this.#count(node.name)),
+        )
         return
       case 'group-by':
         this.#changeReceivers.set(node, new GroupByOperator(node.key, this.#repartition(node), this.#count(node.name)))
@@ -257,7 +261,6 @@ class Assembly {
       open: this.#host.store(node.name).timed(WINDOW_CELL, structuredCodec),
       keys: keyCodecOf(node.keyIn),
       late: this.#side(node, 'late'),
-      clock: this.#clock,
       holdMs: this.#blueprint.holds.get(node) ?? 0,
       current: this.#current,
       counters: this.#count(node.name),
@@ -285,15 +288,15 @@ class Assembly {
       keys: keyCodecOf(node.keyFormat ?? keyByShape),
       next: this.#next(node),
       sides: new Map(node.sides.map((side) => [side, this.#side(node, side)])),
-      clock: this.#clock,
+      alarm: this.#alarm,
       holdMs: this.#blueprint.holds.get(node) ?? 0,
       current: this.#current,
       counters: this.#count(node.name),
     })
     this.#receivers.set(node, operator)
     this.#prefetchers.set(node, operator)
-    const kinds = Object.values(node.timers)
-    if (kinds.includes('event-time')) this.#timed.push(operator)
-    if (kinds.includes('processing-time')) this.#ticking.push(operator)
+    // Also without timers: handlers may ask for the watermark.
+    this.#timed.push(operator)
+    if (Object.values(node.timers).includes('processing-time')) this.#ticking.push(operator)
   }
 }

@@ -40,7 +40,12 @@ export function stagesOf(graph: TopologyGraph): readonly Stage[] {
           ? arrowsOf(child).map((arrow) => ({ to: arrow.to, side: child.side }))
           : [{ to: idOf(child), side: undefined }],
       )
-    return { name: sub.name, boxes: boxesOf(sub, arrowsOf, names.repartition) }
+    // Main results first, then side outputs.
+    const sortedArrowsOf = (node: GraphNode): readonly Arrow[] => {
+      const arrows = arrowsOf(node)
+      return [...arrows.filter((arrow) => arrow.side === undefined), ...arrows.filter((arrow) => arrow.side !== undefined)]
+    }
+    return { name: sub.name, boxes: boxesOf(sub, sortedArrowsOf, names.repartition) }
   })
 }
 

@@ -5,7 +5,7 @@
  * on how far the watermark jumps at once (P4).
  */
 import type { Current } from './operators/current.ts'
-import type { FlushingStep, Prefetcher, Receiver, TaskClock, TickingStep, TimedStep } from './operators/operator.ts'
+import type { Alarm, FlushingStep, Prefetcher, Receiver, TickingStep, TimedStep } from './operators/operator.ts'
 import type { InputRecord, Outcome, RawRecord, StepCounters, TaskProgram } from './plan.ts'
 import type { SourceReader } from './source.ts'
 
@@ -19,7 +19,7 @@ export interface ProgramParts {
   readonly ticking: readonly TickingStep[]
   readonly flushing: readonly FlushingStep[]
   readonly counters: readonly StepCounters[]
-  readonly clock: TaskClock
+  readonly alarm: Alarm
   readonly current: Current
 }
 
@@ -28,8 +28,9 @@ export class Program implements TaskProgram {
   readonly #readers: readonly SourceReader[]
   readonly #entries: readonly Receiver[]
   readonly #timed: readonly TimedStep[]
-  readonly #clock: TaskClock
+  readonly #alarm: Alarm
   readonly #current: Current
+  #watermark = -Infinity
   readonly counters: readonly StepCounters[]
 
   constructor(parts: ProgramParts) {
@@ -37,7 +38,7 @@ export class Program implements TaskProgram {
     this.#readers = parts.readers
     this.#entries = parts.entries
     this.#timed = parts.timed
-    this.#clock = parts.clock
+    this.#alarm = parts.alarm
     this.#current = parts.current
     this.counters = parts.counters
   }
@@ -65,23 +66,23 @@ export class Program implements TaskProgram {
   }
 
   advance(watermark: number): void {
-    const clock = this.#clock
+    const steps = this.#timed
     let next = this.#dueAt()
-    while (next <= watermark && next !== Infinity) {
-      if (next > clock.watermark) clock.watermark = next
+    while (next < watermark) {
+      const time = Math.max(next, this.#watermark)
       let fired = false
-      for (const step of this.#timed) if (step.fire()) fired = true
+      for (const step of steps) if (step.advance(time)) fired = true
       const after = this.#dueAt()
       // A lower bound that turned out to be empty and did not rise: the rest is done in one step.
-      if (!fired && after <= next) {
-        clock.watermark = Math.max(clock.watermark, watermark)
-        for (const step of this.#timed) step.fire()
-        break
-      }
+      if (!fired && after <= next) break
       next = after
     }
-    if (watermark > clock.watermark) clock.watermark = watermark
-    clock.alarm = false
+    if (watermark > this.#watermark) this.#watermark = watermark
+    // Once more while something fires: a handler may set a timer that is due already.
+    do {
+      this.#alarm.rings = false
+      for (const step of steps) step.advance(watermark)
+    } while (this.#alarm.rings)
   }
 
   tick(now: number): void {
@@ -97,7 +98,7 @@ export class Program implements TaskProgram {
 
   flush(): void {
     for (const step of this.#parts.flushing) step.flush()
-    if (!this.#clock.alarm) return
+    if (!this.#alarm.rings) return
     this.#answerAlarm()
     // Timers may have changed tables.
     this.flush()
@@ -114,9 +115,7 @@ export class Program implements TaskProgram {
 
   /** A timer was set to a time that has come already: it fires now, so that it does not depend on when time moves again. */
   #answerAlarm(): void {
-    if (!this.#clock.alarm) return
-    this.#clock.alarm = false
-    this.advance(this.#clock.watermark)
+    if (this.#alarm.rings) this.advance(this.#watermark)
   }
 }
 

@@ -171,9 +171,10 @@ export class StreamBuilder extends Builder {
     return this.#aggregate(name, 'count', zero, addOne)
   }
 
-  reduce(name: string, add: Add): TableBuilder {
+  reduce(name: string, add: (total: unknown, value: unknown) => unknown): TableBuilder {
     this.mustBeFunction(add, 'reduce')
-    return this.#aggregate(name, 'reduce', undefined, add)
+    // Called with two arguments, so that Math.max can be given.
+    return this.#aggregate(name, 'reduce', undefined, (total, value) => add(total, value))
   }
 
   #aggregate(name: string, word: AggregateNode['word'], initial: AggregateNode['initial'], add: Add): TableBuilder {
@@ -259,8 +260,8 @@ class WindowBuilder {
     return this.#finish(zero, addOne, result)
   }
 
-  reduce(add: Add): Builder {
-    return this.#finish(undefined, add, undefined)
+  reduce(add: (total: unknown, value: unknown) => unknown): Builder {
+    return this.#finish(undefined, (total, value) => add(total, value), undefined)
   }
 
   #finish(initial: WindowNode['initial'], add: Add, result: ResultFunction | undefined): Builder {

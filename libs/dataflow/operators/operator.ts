@@ -20,19 +20,20 @@ export interface ChangeReceiver {
   change(before: unknown, after: unknown, current: Current): void
 }
 
-/** Event time of the task. */
-export interface TaskClock {
-  watermark: number
-  /** A timer was set that is due already: the program fires it when the record in hand is done. */
-  alarm: boolean
+/** A timer was set that is due already: the program fires it when the record in hand is done. */
+export interface Alarm {
+  rings: boolean
 }
 
-/** Does something when event time comes. */
+/**
+ * Sees event time. A step's own watermark is the task's minus its hold, and follows it only when the steps before it have fired:
+ * what they fire is never late here.
+ */
 export interface TimedStep {
   /** The watermark of the task at which it has something to do; a lower bound. Infinity: never. */
   dueAt(): number
-  /** Does what is due at the task's watermark. False: there was nothing. */
-  fire(): boolean
+  /** The task's watermark is at least this: does what is due. False: there was nothing. */
+  advance(taskWatermark: number): boolean
 }
 
 /** Does something when the wall clock comes. */

@@ -130,17 +130,17 @@ export class RepartitionWriter {
 }
 
 export class KeyByOperator implements Receiver {
-  readonly #key: (value: unknown, key: unknown) => unknown
+  readonly #key: (value: unknown) => unknown
   readonly #writer: RepartitionWriter
   readonly #counters: StepCounters
-  constructor(key: (value: unknown, key: unknown) => unknown, writer: RepartitionWriter, counters: StepCounters) {
+  constructor(key: (value: unknown) => unknown, writer: RepartitionWriter, counters: StepCounters) {
     this.#key = key
     this.#writer = writer
     this.#counters = counters
   }
   push(value: unknown, current: Current): void {
     this.#counters.records += 1
-    this.#writer.write(this.#writer.keyBytes(this.#key(value, undefined)), value, current)
+    this.#writer.write(this.#writer.keyBytes(this.#key(value)), value, current)
     this.#counters.results += 1
   }
 }

@@ -6,7 +6,7 @@ import type { KeyCodec } from '../key-bytes.ts'
 import { lengthCell, timerCell, timerTimeCell } from '../plan-parts.ts'
 import { structuredCodec } from '../structured-codec.ts'
 import type { Current } from './current.ts'
-import type { Prefetcher, Receiver, TaskClock, TickingStep, TimedStep } from './operator.ts'
+import type { Prefetcher, Receiver, Alarm, TickingStep, TimedStep } from './operator.ts'
 import { ListStateView, MapStateView, ValueStateView } from './state-views.ts'
 import { markCodec, timesCodec, TimerSet } from './timers.ts'
 import { promised } from './stateless.ts'
@@ -17,7 +17,7 @@ export interface ProcessParts {
   readonly keys: KeyCodec
   readonly next: Receiver
   readonly sides: ReadonlyMap<string, Receiver>
-  readonly clock: TaskClock
+  readonly alarm: Alarm
   readonly holdMs: number
   readonly current: Current
   readonly counters: StepCounters
@@ -72,6 +72,8 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
   readonly #prefetchers: readonly { prefetch(key: KeyBytes): void }[]
   /** Wall clock of the tick in hand. */
   #now: number | undefined
+  /** This step's own. */
+  #watermark = -Infinity
 
   constructor(parts: ProcessParts) {
     this.#parts = parts
@@ -87,7 +89,7 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
     this.#prefetchers = prefetchers
     this.#eventTimers = timers.flatMap(([, timer]) => (timer.kind === 'event-time' ? [timer] : []))
     this.#clockTimers = timers.flatMap(([, timer]) => (timer.kind === 'processing-time' ? [timer] : []))
-    this.#context = new Context(current, () => this.#watermark(), {
+    this.#context = new Context(current, () => this.#watermark, {
       state,
       timers: Object.fromEntries(timers.map(([name, timer]) => [name, timer.timers])),
       emit: (value) => {
@@ -122,7 +124,7 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
   }
 
   #timerSet(name: string, kind: 'event-time' | 'processing-time'): TimerSet {
-    const { node, host, current, clock } = this.#parts
+    const { node, host, current, alarm } = this.#parts
     const cells = host.store(node.name)
     return new TimerSet({
       entries: cells.timed(timerCell(name), markCodec),
@@ -133,14 +135,10 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
       onSet:
         kind === 'event-time'
           ? (time) => {
-              if (time <= this.#watermark()) clock.alarm = true
+              if (time <= this.#watermark) alarm.rings = true
             }
           : () => undefined,
     })
-  }
-
-  #watermark(): number {
-    return this.#parts.clock.watermark - this.#parts.holdMs
   }
 
   push(value: unknown, current: Current): void {
@@ -156,8 +154,9 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
     return earliest + this.#parts.holdMs
   }
 
-  fire(): boolean {
-    const upTo = this.#watermark()
+  advance(taskWatermark: number): boolean {
+    const upTo = taskWatermark - this.#parts.holdMs
+    this.#watermark = upTo
     let fired = false
     for (const timer of this.#eventTimers) {
       // A result must not be behind the watermark that it follows.
@@ -175,7 +174,7 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
   tick(now: number): void {
     this.#now = now
     for (const timer of this.#clockTimers) {
-      timer.timers.fire(now, (time, key) => this.#fireOne(timer, time, key, Math.max(time, this.#watermark())))
+      timer.timers.fire(now, (time, key) => this.#fireOne(timer, time, key, Math.max(time, this.#watermark)))
     }
     this.#now = undefined
   }

@@ -15,14 +15,13 @@ import type { Window } from '../records.ts'
 import { copyOf } from '../structured-codec.ts'
 import { lastStart } from '../windows.ts'
 import type { Current } from './current.ts'
-import type { ChangeReceiver, FlushingStep, Prefetcher, Receiver, TaskClock, TimedStep } from './operator.ts'
+import type { ChangeReceiver, FlushingStep, Prefetcher, Receiver, TimedStep } from './operator.ts'
 
 export interface WindowParts {
   readonly node: WindowNode
   readonly open: TimedCell<unknown>
   readonly keys: KeyCodec
   readonly late: Receiver
-  readonly clock: TaskClock
   /** How far the watermark of this step is behind the task's, ms. */
   readonly holdMs: number
   readonly current: Current
@@ -39,6 +38,8 @@ abstract class WindowOperator implements Receiver, TimedStep, Prefetcher {
   readonly #add: WindowNode['add']
   /** From the start of a window to the task's watermark that closes it, ms. */
   readonly #closesAfterMs: number
+  /** This step's own. */
+  #watermark = -Infinity
 
   constructor(parts: WindowParts) {
     this.parts = parts
@@ -53,11 +54,10 @@ abstract class WindowOperator implements Receiver, TimedStep, Prefetcher {
   }
 
   push(value: unknown, current: Current): void {
-    const { counters, clock, holdMs } = this.parts
-    counters.records += 1
+    this.parts.counters.records += 1
     const { timestamp } = current
     // Windows that end at or before this are closed for the record.
-    const closed = Math.max(current.stamp, clock.watermark - holdMs) - this.#latenessMs
+    const closed = Math.max(current.stamp, this.#watermark) - this.#latenessMs
     const size = this.sizeMs
     let start = lastStart(timestamp, this.#everyMs)
     if (start + size <= closed) {
@@ -96,8 +96,9 @@ abstract class WindowOperator implements Receiver, TimedStep, Prefetcher {
     return this.open.earliest() + this.#closesAfterMs
   }
 
-  fire(): boolean {
-    const upTo = this.parts.clock.watermark - this.#closesAfterMs
+  advance(taskWatermark: number): boolean {
+    this.#watermark = taskWatermark - this.parts.holdMs
+    const upTo = taskWatermark - this.#closesAfterMs
     let fired = false
     while (this.open.earliest() <= upTo) {
       const due = this.open.take(upTo)

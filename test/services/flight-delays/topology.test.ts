@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from '@jest/globals'
+import { describe, expect, it, jest } from '@jest/globals'
 import { driver } from 'millrace/testing'
 import type { CrashPoint } from 'millrace/testing'
 import { z } from 'zod'
@@ -14,6 +14,9 @@ import type { Line } from '../lines.ts'
 
 const file = findInputFile('vega-datasets/data/flights-20k.json', import.meta.dirname)
 const all = z.array(Flight).parse(JSON.parse(readFileSync(file, 'utf8')))
+
+// Thousands of records through the whole engine, on machines that do other things too.
+jest.setTimeout(60_000)
 
 interface Run {
   readonly days: readonly Line[]

@@ -1,9 +1,12 @@
-import { describe, expect, it } from '@jest/globals'
+import { describe, expect, it, jest } from '@jest/globals'
 import { cellOf } from '../../../services/surge-pricing/cells.ts'
 import { CITY_START, cityLife } from '../../../services/surge-pricing/city.ts'
 import type { CityRecord } from '../../../services/surge-pricing/city.ts'
 import { districtOf } from '../../../services/surge-pricing/districts.ts'
 import { DriverLocation, RideRequest } from '../../../services/surge-pricing/topics.ts'
+
+// Thousands of records through the whole engine, on machines that do other things too.
+jest.setTimeout(60_000)
 
 const SHORT = { minutes: 12, drivers: 100, requestsPerMinute: 100 }
 

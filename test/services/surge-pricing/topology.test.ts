@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals'
+import { describe, expect, it, jest } from '@jest/globals'
 import { driver } from 'millrace/testing'
 import type { CrashPoint, Driver } from 'millrace/testing'
 import { cityLife } from '../../../services/surge-pricing/city.ts'
@@ -10,6 +10,9 @@ import topology from '../../../services/surge-pricing/topology.ts'
 import { comparePrices } from '../../../services/surge-pricing/verify.ts'
 import { lines } from '../lines.ts'
 import type { Line } from '../lines.ts'
+
+// Thousands of records through the whole engine, on machines that do other things too.
+jest.setTimeout(60_000)
 
 const MINUTE = 60_000
 

@@ -1,10 +1,12 @@
 /** One stage: the sum of the values of each key. */
 import { json, text, topic, topology, type } from 'millrace'
 
-export const amounts = topic('amounts', { key: text, value: json(type<number>()) })
-export const totals = topic('totals', { key: text, value: json(type<number>()) })
+const name = process.env['ENGINE_TEST_NAME'] ?? 'totals'
 
-export default topology('totals', { version: 1 }, (flow) => {
+export const amounts = topic(`${name}-amounts`, { key: text, value: json(type<number>()) })
+export const totals = topic(`${name}-totals`, { key: text, value: json(type<number>()) })
+
+export default topology(name, { version: 1 }, (flow) => {
   flow
     .stream(amounts)
     .aggregate('total', { initial: () => 0, add: (total, amount) => total + amount })

@@ -23,8 +23,9 @@ async function given(
   script: Readonly<Record<string, readonly Script[]>>,
 ): Promise<{ broker: FakeBroker; log: Log; producer: TransactionalProducer }> {
   const broker = await fakeBroker(script)
+  opened.push(broker)
   const log = kafkaLog({ brokers: [broker.address], requestTimeoutMs: 300, unreachableAfterMs: 2_000 })
-  opened.push(log, broker)
+  opened.unshift(log)
   const producer = await log.openProducer('id')
   broker.requests.length = 0
   return { broker, log, producer }

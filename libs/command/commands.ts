@@ -2,6 +2,7 @@
 import type { Command } from './command.ts'
 import { completionCommand } from './commands/completion.ts'
 import { configCommand } from './commands/config.ts'
+import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { loadCommand } from './commands/load.ts'
@@ -14,6 +15,7 @@ import { versionCommand } from './commands/version.ts'
 
 export const commands: readonly Command[] = [
   runCommand,
+  demoCommand,
   topologyCommand,
   topicsCommand,
   statusCommand,

@@ -23,9 +23,9 @@ export async function runFlights(brokers: readonly string[], directory: string):
   const workers: WorkerProcess[] = []
   try {
     await log.admin.createTopics([
-      { name: flights.topic, partitions: PARTITIONS, replicationFactor: -1, config: {} },
-      { name: airportDays.topic, partitions: PARTITIONS, replicationFactor: -1, config: {} },
-      { name: delayRanking.topic, partitions: 1, replicationFactor: -1, config: {} },
+      { name: flights.topic, partitions: PARTITIONS, replicationFactor: -1, config: { 'retention.ms': '-1' } },
+      { name: airportDays.topic, partitions: PARTITIONS, replicationFactor: -1, config: { 'retention.ms': '-1' } },
+      { name: delayRanking.topic, partitions: 1, replicationFactor: -1, config: { 'retention.ms': '-1' } },
     ])
     await millrace(
       'load',

@@ -115,6 +115,14 @@ export const taskCodes: readonly FaultEntry[] = [
     example: 'shop.0 must be rebuilt from shop.v1.totals.changelog, but that begins at 400 and its state began at 0',
   },
   {
+    code: 'MR5015',
+    title: 'A changelog holds state that no commit record explains',
+    story:
+      'The first commit record of a task is written before its first change of state. The changelog has changes and the commit topic has no record, so nobody knows which input positions the state stands for. The task stopped before it processed anything.',
+    cure: 'Restore the commit topic. If the application shall start from the beginning, delete all of its internal topics and its group, not only some of them; or give it a new version.',
+    example: 'shop.v1.totals.changelog-3 holds state, but orders.3 has no commit record that says which input positions it stands for',
+  },
+  {
     code: 'MR5020',
     title: "The group's offsets are newer than the state",
     story:
@@ -207,6 +215,15 @@ export const taskCodes: readonly FaultEntry[] = [
       'While it was read, the input was truncated or re-created, or its records were deleted. Positions are never reset in silence: the task is acquired again, and the barrier decides what the range means.',
     cure: 'See the message that follows (MR5026 or MR5027).',
     example: 'ride-requests:2 has the range 500 to 900 and cannot be read from 100',
+  },
+  {
+    code: 'MR5035',
+    title: 'The broker refuses a result that no single record has led to',
+    story:
+      'A timer, a window that closed or a table that was flushed gave a result or a change of state that is too large for its topic. Records whose effect is too large go to the dead letters; here there is none. The transaction was thrown away, nothing is lost, and the task stopped.',
+    cure: 'Raise max.message.bytes of the topic that the message names, or make the state smaller (a list that grows without end is the usual cause), and start again.',
+    example:
+      'orders.3: the broker refuses what a timer, a window or a table has led to: record 0 for shop.v1.totals.changelog:3 has 1100000 bytes',
   },
   {
     code: 'MR5041',

@@ -16,7 +16,7 @@ import { COMMIT_FENCE_KEY, COMMIT_KEY, decodeCommitRecord, encodeCommitRecord } 
 import type { CommitRecord } from './commit-record.ts'
 import { commitTransaction } from './commit.ts'
 import type { CommitProbe } from './commit.ts'
-import { compareNow } from './compare-positions.ts'
+import { compareNow, stopFault } from './compare-positions.ts'
 import { ranRecord, readControl } from './control.ts'
 import type { Manifest } from './manifest.ts'
 import type { Clock } from './ports/clock.ts'
@@ -68,8 +68,10 @@ export async function acquire(context: AcquireContext): Promise<Acquired> {
     const fences = await writeFences(context, producer)
     context.onFenced()
     const commitRecord = await findCommitRecord(context, fences)
+    // Before the changelogs of another life get into the local store.
+    if (commitRecord !== undefined && commitRecord.stateId !== context.manifest.stateId) throw stateLost(context)
     const changelogs = await changelogFacts(context, fences)
-    const opened = await openStore(context, changelogs)
+    const opened = await openStore(context, changelogs, commitRecord)
     store = opened.store
     const positions = await restoreStores(restoreContext(context), opened.state, changelogs, commitRecord)
     const acquired = await settle(context, producer, opened, {
@@ -80,11 +82,30 @@ export async function acquire(context: AcquireContext): Promise<Acquired> {
     })
     return acquired
   } catch (error) {
-    await store?.close()
-    await producer.close()
-    throw error
+    await store?.close().catch((unclosed: unknown) => noteUnclosed(context, unclosed))
+    const cause = error instanceof Fault && error.code === 'MR5020' ? await checkOwnership(context, producer, error) : error
+    await producer.close().catch((unclosed: unknown) => noteUnclosed(context, unclosed))
+    throw cause
   }
 }
+
+/**
+ * Offsets newer than the state mean that another owner worked meanwhile; then it has fenced us, and a transaction of ours is refused. If it is
+ * not, nobody did, and the changelog has lost its tail: only this answer may be taken for that (hole H12).
+ */
+async function checkOwnership(context: AcquireContext, producer: TransactionalProducer, unequal: Fault): Promise<unknown> {
+  try {
+    await writeFences(context, producer)
+    return unequal
+  } catch (fenced) {
+    return fenced
+  }
+}
+
+const noteUnclosed = (context: AcquireContext, error: unknown): void =>
+  context.onNote('warn', `${context.task.name}: closing failed: ${error instanceof Error ? error.message : String(error)}`, {
+    task: context.task.name,
+  })
 
 /** One transaction writes a fence record into the commit topic's partition and every changelog partition. Answers their offsets. */
 async function writeFences(context: AcquireContext, producer: TransactionalProducer): Promise<ReadonlyMap<string, number>> {
@@ -147,18 +168,28 @@ interface Opened {
   readonly state: TaskState
 }
 
-async function openStore(context: AcquireContext, changelogs: readonly ChangelogFacts[]): Promise<Opened> {
+async function openStore(
+  context: AcquireContext,
+  changelogs: readonly ChangelogFacts[],
+  commitRecord: CommitRecord | undefined,
+): Promise<Opened> {
   const { task, stores } = context
   const steps = [...task.changelogs.keys()]
   const open = async (): Promise<Opened> => {
     const store = await stores.open(task.name)
-    return { store, state: TaskState.open(store, steps, { cacheBytesMax: context.cacheBytesMax, freezeValues: context.freezeValues }) }
+    try {
+      return { store, state: TaskState.open(store, steps, { cacheBytesMax: context.cacheBytesMax, freezeValues: context.freezeValues }) }
+    } catch (error) {
+      // It may have to be wiped, and only a closed one can be.
+      await store.close()
+      throw error
+    }
   }
   let opened: Opened
   let why: string | undefined
   try {
     opened = await open()
-    why = storeVerdict(opened.state.mark, context.manifest.stateId, changelogs, context.clock.now())
+    why = storeVerdict(opened.state.mark, { stateId: context.manifest.stateId, commitRecord, changelogs, now: context.clock.now() })
     if (why === undefined) return opened
     await opened.store.close()
   } catch (error) {
@@ -267,4 +298,9 @@ function otherLife(context: AcquireContext): Fault {
     `the manifest in ${context.controlTopic} is no longer the one that this worker started with: the application was deleted or re-created meanwhile; start the worker again`,
     { place: { topic: context.controlTopic, task: context.task.name } },
   )
+}
+
+function stateLost(context: AcquireContext): Fault {
+  const ids = context.task.inputs.map((input) => input.id)
+  return stopFault(context.task.name, 'state-lost', ids)
 }

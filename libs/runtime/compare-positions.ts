@@ -104,7 +104,7 @@ function resolve(context: CompareContext, decision: BarrierDecision, internal: R
         { place: { task: context.task.name } },
       )
     case 'stop':
-      throw stopFault(context, decision.reason, decision.ids)
+      throw stopFault(context.task.name, decision.reason, decision.ids)
   }
 }
 
@@ -137,9 +137,9 @@ const stories: Readonly<Record<StopReason, { readonly code: `MR${number}`; reado
   },
 }
 
-function stopFault(context: CompareContext, reason: StopReason, ids: readonly string[]): Fault {
+export function stopFault(task: string, reason: StopReason, ids: readonly string[]): Fault {
   const { code, text } = stories[reason]
-  return new Fault(code, 'stop-task', `${context.task.name}, ${list(ids)}: ${text}`, { place: { task: context.task.name } })
+  return new Fault(code, 'stop-task', `${task}, ${list(ids)}: ${text}`, { place: { task } })
 }
 
 /** Repartition inputs always run from S; at the first run from their first record. */
@@ -152,7 +152,7 @@ async function internalPositions(context: CompareContext): Promise<ReadonlyMap<P
       const range = rangeOr(ranges.get(input.id))
       const position = context.commitRecord?.positions[input.id] ?? range.logStart
       if (position < range.logStart || position > range.end)
-        throw stopFault(context, position > range.end ? 'recreated' : 'gap', [input.id])
+        throw stopFault(context.task.name, position > range.end ? 'recreated' : 'gap', [input.id])
       return [input.id, position]
     }),
   )

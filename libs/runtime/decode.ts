@@ -10,7 +10,10 @@ import { readRepartition } from './repartition-record.ts'
 import type { Refusal } from './dead-letter.ts'
 
 /** Refusals found by a failed transaction, by 'topic:partition:offset': the re-run dead-letters these records. */
-export type Poison = ReadonlyMap<string, Refusal>
+export interface Poison {
+  readonly size: number
+  get(id: string): Refusal | undefined
+}
 
 export const poisonId = (id: string, offset: number): string => `${id}:${offset}`
 

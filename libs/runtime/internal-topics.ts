@@ -2,6 +2,9 @@
 import type { TopicSpec } from './ports/log.ts'
 import type { Wiring } from './wiring.ts'
 
+/** A restore must be done in half of it, else deleted keys could return (KIP-1259). */
+const DELETE_RETENTION_MS_MIN = 60_000
+
 const FOREVER = '9223372036854775807'
 
 /** Small segments: compaction works on closed segments only, and a commit topic is read at every acquisition. */
@@ -84,6 +87,9 @@ export function complaintsAbout(topic: InternalTopic, partitions: number, config
     if (policy !== 'delete') complain('cleanup.policy', policy, 'delete')
     if (config['retention.ms'] !== '-1') complain('retention.ms', config['retention.ms'] ?? '', '-1')
   }
+  const tombstonesKeptMs = Number(config['delete.retention.ms'] ?? DELETE_RETENTION_MS_MIN)
+  if (topic.kind === 'changelog' && tombstonesKeptMs < DELETE_RETENTION_MS_MIN)
+    complain('delete.retention.ms', String(tombstonesKeptMs), `at least ${DELETE_RETENTION_MS_MIN}`)
   if (config['message.timestamp.type'] !== undefined && config['message.timestamp.type'] !== 'CreateTime')
     complain('message.timestamp.type', config['message.timestamp.type'], 'CreateTime')
   return complaints

@@ -19,15 +19,21 @@ export interface ChangelogFacts {
   readonly deleteRetentionMs: number
 }
 
+export interface StoreFacts {
+  readonly stateId: string
+  /** The newest of the log. */
+  readonly commitRecord: Pick<CommitRecord, 'epoch' | 'n'> | undefined
+  readonly changelogs: readonly ChangelogFacts[]
+  readonly now: number
+}
+
 /** Why a local store cannot be continued; undefined: it can. */
-export function storeVerdict(
-  mark: LocalMark | undefined,
-  stateId: string,
-  changelogs: readonly ChangelogFacts[],
-  now: number,
-): string | undefined {
+export function storeVerdict(mark: LocalMark | undefined, { stateId, commitRecord, changelogs, now }: StoreFacts): string | undefined {
   if (mark === undefined) return undefined
   if (mark.stateId !== stateId) return 'it belongs to another life of the application (its state id differs)'
+  const { n, epoch } = commitRecord ?? { n: 0, epoch: 1 }
+  if (mark.epoch > epoch || (mark.epoch === epoch && mark.n > n))
+    return `it stands at commit ${mark.n} of epoch ${mark.epoch}, but the log knows only ${n} of epoch ${epoch}: the log has lost its tail`
   for (const { step, logStart, fence, deleteRetentionMs } of changelogs) {
     const position = mark.changelogs[step]
     if (position === undefined) continue
@@ -63,81 +69,109 @@ export interface RestoreContext {
   onNote(level: 'info', message: string, facts: Readonly<Record<string, unknown>>): void
 }
 
+/** How far a restore has come. */
+class Restoration {
+  readonly begun: number
+  readonly positions: Record<string, number> = {}
+  readonly epochs: Record<string, number>
+  readonly #stateId: string
+  readonly #before: LocalMark | undefined
+
+  constructor(stateId: string, before: LocalMark | undefined, now: number) {
+    this.#stateId = stateId
+    this.#before = before
+    this.begun = now
+    this.epochs = { ...before?.changelogEpochs }
+  }
+
+  /** Incomplete: the caller completes it when all changelogs are applied. */
+  mark(): LocalMark {
+    const before = this.#before
+    return {
+      stateId: this.#stateId,
+      epoch: before?.epoch ?? 0,
+      n: before?.n ?? 0,
+      complete: false,
+      completeAt: before?.completeAt ?? this.begun,
+      positions: before?.positions ?? {},
+      changelogs: { ...this.positions },
+      changelogEpochs: { ...this.epochs },
+    }
+  }
+}
+
 /** Answers the next changelog offset to apply of each step. The store's mark stays incomplete: the caller completes it. */
 export async function restoreStores(
   context: RestoreContext,
   state: TaskState,
   changelogs: readonly ChangelogFacts[],
   commitRecord: CommitRecord | undefined,
-): Promise<Record<string, number>> {
-  const begun = context.clock.now()
-  const positions: Record<string, number> = {}
-  const epochs: Record<string, number> = { ...state.mark?.changelogEpochs }
+): Promise<Readonly<Record<string, number>>> {
+  const restoration = new Restoration(context.stateId, state.mark, context.clock.now())
   for (const changelog of changelogs) {
-    const from = state.mark?.changelogs[changelog.step] ?? changelog.logStart
+    const known = state.mark?.changelogs[changelog.step]
     const firstNeeded = commitRecord?.firstNeeded[changelog.step]
-    if (state.mark?.changelogs[changelog.step] === undefined && firstNeeded !== undefined && changelog.logStart > firstNeeded)
+    if (known === undefined && firstNeeded !== undefined && changelog.logStart > firstNeeded)
       throw lostData(context, changelog, firstNeeded)
-    positions[changelog.step] = from
+    restoration.positions[changelog.step] = known ?? changelog.logStart
   }
-  const progressMark = (): LocalMark => ({
-    stateId: context.stateId,
-    epoch: state.mark?.epoch ?? 0,
-    n: state.mark?.n ?? 0,
-    complete: false,
-    completeAt: state.mark?.completeAt ?? begun,
-    positions: state.mark?.positions ?? {},
-    changelogs: { ...positions },
-    changelogEpochs: { ...epochs },
-  })
-  for (const changelog of changelogs) {
-    const { step } = changelog
-    let bytesRead = 0
-    const from = positions[step] ?? 0
-    const report = (): void =>
-      context.onProgress({ step, from, position: positions[step] ?? 0, end: changelog.fence + 1, bytesRead, startedAt: begun })
-    report()
-    await readRange(context.log, context.clock, {
-      partition: { topic: changelog.topic, partition: context.partition },
-      from,
-      until: changelog.fence + 1,
-      stallMs: context.stallMs,
-      signal: context.signal,
-      onRecords: async (records, next, bytes) => {
-        const changes = records.map(readChangelogRecord)
-        for (const change of changes) epochs[step] = Math.max(epochs[step] ?? 0, change.epoch)
-        positions[step] = next
-        bytesRead += bytes
-        if (changes.some((change) => change.kind !== 'fence')) await state.restore(step, changes, progressMark())
-        report()
-      },
-    })
-    context.onNote(
-      'info',
-      `${context.task}: restored ${step} from changelog position ${from} to ${changelog.fence + 1}, ${bytesRead} bytes read`,
-      {
-        task: context.task,
-        step,
-        from,
-        to: changelog.fence + 1,
-        bytesRead,
-      },
-    )
-    // A rebuild that took longer than tombstones are kept may have missed one (KIP-1259).
-    if (context.clock.now() - begun > changelog.deleteRetentionMs / 2) {
-      throw new Fault(
-        'MR5013',
-        'acquire-again',
-        `restoring ${step} of ${context.task} took longer than half of delete.retention.ms of ${changelog.topic}; it starts again. Raise delete.retention.ms if this repeats`,
-        { place: { task: context.task, topic: changelog.topic } },
-      )
-    }
-  }
+  for (const changelog of changelogs) await restoreOne(context, state, changelog, restoration, commitRecord !== undefined)
+  const { epochs } = restoration
   const outdated = changelogs
     .filter(({ step }) => (epochs[step] ?? 0) < (commitRecord?.epoch ?? 0) && (epochs[step] ?? 0) > 0)
     .map(({ step }) => step)
-  if (outdated.length > 0) await state.clear(outdated, progressMark())
-  return positions
+  if (outdated.length > 0) await state.clear(outdated, restoration.mark())
+  return restoration.positions
+}
+
+async function restoreOne(
+  context: RestoreContext,
+  state: TaskState,
+  changelog: ChangelogFacts,
+  restoration: Restoration,
+  explained: boolean,
+): Promise<void> {
+  const { step, fence, topic, deleteRetentionMs } = changelog
+  const { begun, positions, epochs } = restoration
+  const from = positions[step] ?? 0
+  let bytesRead = 0
+  const report = (): void => context.onProgress({ step, from, position: positions[step] ?? 0, end: fence + 1, bytesRead, startedAt: begun })
+  report()
+  await readRange(context.log, context.clock, {
+    partition: { topic, partition: context.partition },
+    from,
+    until: fence + 1,
+    stallMs: context.stallMs,
+    signal: context.signal,
+    onRecords: async (records, next, bytes) => {
+      const changes = records.map(readChangelogRecord)
+      if (!explained && changes.some((change) => change.kind === 'user')) throw strayState(context, changelog)
+      for (const change of changes) epochs[step] = Math.max(epochs[step] ?? 0, change.epoch)
+      positions[step] = next
+      bytesRead += bytes
+      if (changes.some((change) => change.kind !== 'fence')) await state.restore(step, changes, restoration.mark())
+      report()
+    },
+  })
+  // A rebuild that took longer than tombstones are kept may have missed one (KIP-1259).
+  if (context.clock.now() - begun > deleteRetentionMs / 2) {
+    throw new Fault(
+      'MR5013',
+      'acquire-again',
+      `restoring ${step} of ${context.task} took longer than half of delete.retention.ms of ${topic}; it starts again. Raise delete.retention.ms if this repeats`,
+      { place: { task: context.task, topic } },
+    )
+  }
+}
+
+/** The first commit record stands before the first change of state; where there is none, nobody knows which positions the changes stand for (hole H2). */
+function strayState(context: RestoreContext, changelog: ChangelogFacts): Fault {
+  return new Fault(
+    'MR5015',
+    'stop-task',
+    `${changelog.topic}-${context.partition} holds state, but ${context.task} has no commit record that says which input positions it stands for: the commit topic was deleted, or the changelog is of another life. Going on could count records twice. Restore the commit topic, or delete all internal topics of the application to start from the beginning`,
+    { place: { task: context.task, topic: changelog.topic, partition: context.partition } },
+  )
 }
 
 function lostData(context: RestoreContext, changelog: ChangelogFacts, firstNeeded: number): Fault {
@@ -153,7 +187,7 @@ export const DEFAULT_DELETE_RETENTION_MS = 86_400_000
 
 export const deleteRetentionOf = (config: Readonly<Record<string, string>>): number => {
   const value = Number(config['delete.retention.ms'])
-  return Number.isFinite(value) && value > 0 ? value : DEFAULT_DELETE_RETENTION_MS
+  return Number.isFinite(value) && value >= 0 && config['delete.retention.ms'] !== '' ? value : DEFAULT_DELETE_RETENTION_MS
 }
 
 export const rangeOr = (range: PartitionRange | undefined): PartitionRange => range ?? { logStart: 0, end: 0, lastStable: 0 }

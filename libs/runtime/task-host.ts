@@ -17,6 +17,15 @@ export interface HostContext {
 /** What a record needs besides its key and value in a batch of its own, bytes. */
 const ENVELOPE_BYTES = 512
 
+/** Lengths of name and value take up to 5 bytes each. */
+const HEADER_BYTES = 10
+
+function bytesOf(headers: readonly Header[]): number {
+  let bytes = 0
+  for (const [name, value] of headers) bytes += HEADER_BYTES + Buffer.byteLength(name) + value.length
+  return bytes
+}
+
 export function instantiateProgram(
   context: HostContext,
   state: TaskState,
@@ -37,7 +46,7 @@ export function instantiateProgram(
     emit: (output, partition, key, value, timestamp, stamp, user) => {
       const target = outputs[output]
       if (target === undefined) throw new RangeError(`there is no output ${output}`)
-      const bytes = (key?.length ?? 0) + (value?.length ?? 0) + ENVELOPE_BYTES
+      const bytes = (key?.length ?? 0) + (value?.length ?? 0) + bytesOf(user) + ENVELOPE_BYTES
       if (bytes > context.recordBytesMax(target.topic)) {
         throw new RecordRefused(
           'too-large',

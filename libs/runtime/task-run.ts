@@ -1,32 +1,38 @@
 /**
  * One task between an acquisition and the next: prefetch → step → commit (engine.md 4).
  *
- * Owns: the program, the input queues, the active layer (outbox, counts) and at most one layer that is being committed. While a
- * commit is on the wire the next records fill the active layer; a failure throws both away together with this object.
+ * Owns: the program, the input queues, the active layer and at most one layer that is being committed. While a commit is on the wire the
+ * next records fill the active layer; a failure throws both away together with this object.
+ *
+ * After the broker has refused a record for good, the records of that transaction are committed one by one (`careful`), and event time moves
+ * in transactions of its own: so the re-run finds the one whose effect cannot be sent (engine.md 4.5).
  */
 import type { TaskProgram } from '../dataflow/plan.ts'
-import { RecordRefused } from '../dataflow/plan.ts'
 import { assert, Fault } from '../faults/fault.ts'
 import type { Acquired } from './acquire.ts'
-import { choose } from './chooser.ts'
+import { ActiveLayer } from './active-layer.ts'
 import { commitTransaction } from './commit.ts'
 import type { CommitProbe } from './commit.ts'
 import { deadLetter } from './dead-letter.ts'
-import type { Refusal } from './dead-letter.ts'
-import { NewerEpoch, decodeItem, poisonId } from './decode.ts'
 import type { Poison } from './decode.ts'
-import { InputQueue } from './input-queue.ts'
+import type { InputQueue } from './input-queue.ts'
 import type { InputItem } from './input-queue.ts'
-import { Outbox } from './outbox.ts'
+import { MarkerPace } from './marker-pace.ts'
 import type { Clock } from './ports/clock.ts'
-import type { GroupIdentity, LogRecord, PartitionId } from './ports/log.ts'
+import type { GroupIdentity } from './ports/log.ts'
+import { recordFailed, recordTooLarge, refusalStops, resultTooLarge, timerFailed } from './record-failure.ts'
 import { RepartitionHeaders } from './repartition-record.ts'
 import type { Settings } from './settings.ts'
-import { addCounts, noCounts } from './task-counters.ts'
+import { addCounts } from './task-counters.ts'
 import type { TaskCounters } from './task-counters.ts'
 import { instantiateProgram } from './task-host.ts'
+import { TaskInputs } from './task-inputs.ts'
 import { sealLayer } from './task-seal.ts'
+import type { SealedLayer } from './task-seal.ts'
 import type { TaskWiring } from './wiring.ts'
+
+/** 'topic:partition' → position. */
+export type Positions = Readonly<Record<string, number>>
 
 export interface RunContext {
   readonly application: string
@@ -35,6 +41,8 @@ export interface RunContext {
   readonly clock: Clock
   readonly probe: CommitProbe
   readonly deadLetters: { readonly topic: string; readonly partitions: number }
+  /** Up to here records are committed one by one. */
+  readonly careful: Positions | undefined
   /** Largest record that a topic takes, bytes. */
   recordBytesMax(topic: string): number
   identity(): GroupIdentity
@@ -44,42 +52,34 @@ export interface RunContext {
   onCommitted(milliseconds: number): void
 }
 
-/** User code failed on a record: it is refused by the re-run. */
-export class RecordFailed extends Error {
-  override readonly name = 'RecordFailed'
-  readonly id: string
-  readonly refusal: Refusal
-  readonly policy: 'dead-letter' | 'skip' | 'stop'
-  constructor(id: string, refusal: Refusal, policy: RecordFailed['policy'], cause: unknown) {
-    super(refusal.message, { cause })
-    this.id = id
-    this.refusal = refusal
-    this.policy = policy
-  }
+/** A layer that was sent and of which nobody knows yet whether it happened. */
+export interface UnsettledLayer {
+  readonly n: number
+  readonly positions: Positions
+  readonly counts: Readonly<TaskCounters>
 }
 
-/** Records decoded ahead for each partition: their state is read together, off the event loop. */
-const DECODE_AHEAD = 256
 /** A step ends after this many records or this time, ms, so that heartbeats and other tasks get their turn. */
 const STEP_RECORDS_MAX = 1_000
 const STEP_MS_MAX = 8
+/** A store that was last known complete so long ago is proved complete by a commit when it is put away, ms: only a commit shows that nobody else went on (hole H8). */
+const PROOF_AGE_MS = 60_000
 
 export class TaskRun {
   readonly #context: RunContext
   readonly acquired: Acquired
   readonly #program: TaskProgram
-  readonly queues: readonly InputQueue[]
+  readonly #inputs: TaskInputs
   readonly #headers: RepartitionHeaders
-  #outbox = new Outbox()
-  #counts = noCounts()
-  readonly #lastRead = new Map<PartitionId, LogRecord>()
-  #dirty = false
+  readonly #markers: MarkerPace
+  #layer = new ActiveLayer()
+  #careful: Positions | undefined
+  /** Event time has moved and the program was not told: only while careful. */
+  #advanceDue = false
   #inFlight: Promise<void> | undefined
+  #unsettled: UnsettledLayer | undefined
   #failure: unknown
   #lastCommitAt: number
-  #lastMarkerAt = -Infinity
-  #markerInFlight: number | undefined
-  #waitingSince: number | undefined
   readonly totals: TaskCounters
 
   constructor(context: RunContext, acquired: Acquired, totals: TaskCounters) {
@@ -88,132 +88,117 @@ export class TaskRun {
     this.totals = totals
     const { task, settings } = context
     const { positions, epoch } = acquired.ledger.record
-    this.queues = task.inputs.map((wiring, index) => new InputQueue(wiring, index, positions[wiring.id] ?? 0, settings.bufferBytesMax))
+    this.#inputs = new TaskInputs(context, positions, epoch)
     this.#headers = new RepartitionHeaders(epoch)
+    this.#markers = new MarkerPace(task, settings.markerIntervalMs)
+    this.#careful = context.careful
     this.#lastCommitAt = context.clock.monotonic() - settings.commitIntervalMs
-    this.#program = instantiateProgram(context, acquired.state, epoch, this.#headers, () => this.#outbox)
+    this.#program = instantiateProgram(context, acquired.state, epoch, this.#headers, () => this.#layer.outbox)
     if (acquired.time.watermark !== -Infinity) this.#advance()
-    this.#dirty = false
+    this.#layer.dirty = false
   }
 
   get program(): TaskProgram {
     return this.#program
   }
+  get queues(): readonly InputQueue[] {
+    return this.#inputs.queues
+  }
 
   /** Decodes, prefetches and processes some records. False when there was nothing to do. */
   async turn(): Promise<boolean> {
     this.#throwFailure()
-    await this.#decodeAhead()
+    await this.#inputs.decodeAhead(this.#program)
     const prefetch = this.acquired.state.prefetchPending()
     if (prefetch !== undefined) await prefetch
     this.#throwFailure()
     return this.#step()
   }
 
-  async #decodeAhead(): Promise<void> {
-    const { epoch } = this.acquired.ledger.record
-    for (const queue of this.queues) {
-      if (queue.decodedAhead > 0) continue
-      const raws = queue.toDecode(DECODE_AHEAD)
-      if (raws.length === 0) continue
-      const items: InputItem[] = []
-      for (const raw of raws) {
-        const prepared = this.#program.prepare(queue.wiring.input, raw)
-        if (prepared !== undefined) await prepared
-        const item = this.#decode(queue, raw, epoch)
-        if (item.kind === 'record') this.#program.prefetch(item.record)
-        items.push(item)
-      }
-      queue.addDecoded(items)
-    }
-  }
-
-  #decode(queue: InputQueue, raw: LogRecord, epoch: number): InputItem {
-    try {
-      return decodeItem(this.#program, queue, raw, epoch, this.#context.poison)
-    } catch (error) {
-      if (!(error instanceof NewerEpoch)) throw error
-      throw new Fault(
-        'MR5031',
-        'stop-task',
-        `${this.#context.task.name} read ${error.message} from ${queue.wiring.id} but stands at epoch ${epoch}: this release cannot follow a reset yet`,
-        {
-          place: { task: this.#context.task.name, topic: queue.wiring.topic, partition: queue.wiring.partition, offset: raw.offset },
-          cause: error,
-        },
-      )
-    }
-  }
-
   #step(): boolean {
+    if (this.#isCareful()) return this.#stepCarefully()
     const { clock } = this.#context
     const until = clock.monotonic() + STEP_MS_MAX
     let done = 0
     if (clock.now() >= this.#program.nextTick()) this.#tick()
-    const patient = this.#patient()
-    while (done < STEP_RECORDS_MAX) {
-      const chosen = choose(this.queues, patient)
-      if (chosen === undefined) break
-      if (chosen === 'wait') {
-        this.#waitingSince ??= clock.monotonic()
-        break
-      }
-      const item = chosen.take()
-      assert(item !== undefined, 'a chosen queue has a head')
-      this.#process(chosen, item)
+    const patient = this.#inputs.patient()
+    while (done < STEP_RECORDS_MAX && this.#takeOne(patient)) {
       done += 1
       if ((done & 63) === 0 && clock.monotonic() >= until) break
     }
-    return done > 0 || this.queues.some((queue) => !queue.empty && queue.decodedAhead === 0)
+    return done > 0 || this.#inputs.undecoded
   }
 
-  /** An empty input that may have more at its broker is waited for, once for `maxIdleMs`, until it shows what it has. */
-  #patient(): boolean {
-    if (!this.queues.some((queue) => queue.empty && !queue.drained)) this.#waitingSince = undefined
-    return this.#waitingSince === undefined || this.#context.clock.monotonic() - this.#waitingSince < this.#context.settings.maxIdleMs
+  #isCareful(): boolean {
+    const careful = this.#careful
+    if (careful === undefined) return false
+    if (this.#advanceDue || this.queues.some((queue) => queue.position < (careful[queue.wiring.id] ?? 0))) return true
+    this.#careful = undefined
+    return false
+  }
+
+  /** One thing for each transaction: event time that moved, timers of the clock, or one record. */
+  #stepCarefully(): boolean {
+    if (this.#isChanged) return false
+    if (this.#advanceDue) {
+      this.#advanceDue = false
+      this.#advance()
+      return true
+    }
+    if (this.#context.clock.now() >= this.#program.nextTick()) {
+      this.#tick()
+      return true
+    }
+    return this.#takeOne(this.#inputs.patient()) || this.#inputs.undecoded
+  }
+
+  #takeOne(patient: boolean): boolean {
+    const chosen = this.#inputs.next(patient)
+    if (chosen === undefined) return false
+    const item = chosen.take()
+    assert(item !== undefined, 'a chosen queue has a head')
+    this.#process(chosen, item)
+    return true
   }
 
   /** Milliseconds until the loop must look again although nothing arrives. */
   lookAgainIn(): number {
-    const { clock, settings } = this.#context
-    const patience =
-      this.#waitingSince === undefined || this.queues.every((queue) => queue.empty)
-        ? Infinity
-        : this.#waitingSince + settings.maxIdleMs - clock.monotonic()
+    const { clock } = this.#context
     const tick = this.#program.nextTick() - clock.now()
-    // A marker held back is due at the end of its interval, even if nothing else is to commit (hole T5).
+    // A marker that is held back; once it is due it is work, and goes with the next commit.
     const marker = this.#markerDueAt() - clock.monotonic()
-    return Math.max(0, Math.min(patience <= 0 ? Infinity : patience, tick, marker, this.commitDueIn() ?? Infinity))
+    return Math.max(0, Math.min(this.#inputs.patienceEndsIn(), tick, marker <= 0 ? Infinity : marker, this.commitDueIn() ?? Infinity))
   }
 
   #process(queue: InputQueue, item: InputItem): void {
-    this.#dirty = true
+    const layer = this.#layer
+    layer.dirty = true
+    layer.items += 1
     const { time } = this.acquired
     switch (item.kind) {
       case 'record': {
-        const { record } = item
-        const external = queue.wiring.external !== undefined
+        const { record, raw } = item
+        layer.lastRecord = { queue, raw }
         const stamp = item.stamp ?? time.stampOf(queue.index)
         try {
-          this.#counts[this.#program.process(record, stamp)] += 1
+          layer.counts[this.#program.process(record, stamp)] += 1
         } catch (error) {
-          throw this.#recordFailed(queue, item.raw, error)
+          throw recordFailed(this.#context.task, { queue, raw }, error)
         }
-        if (external) {
-          this.#lastRead.set(queue.wiring.id, item.raw)
-          if (time.observe(queue.index, record.timestamp)) this.#advance()
-        }
+        if (queue.wiring.external === undefined) return
+        layer.lastRead.set(queue.wiring.id, raw)
+        if (time.observe(queue.index, record.timestamp)) this.#timeMoved()
         return
       }
       case 'marker':
-        if (time.mark(queue.index, item.task, item.watermark)) this.#advance()
+        if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()
         return
       case 'refused':
         this.#refuse(queue, item)
-        if (queue.wiring.external !== undefined) this.#lastRead.set(queue.wiring.id, item.raw)
+        if (queue.wiring.external !== undefined) layer.lastRead.set(queue.wiring.id, item.raw)
         return
       case 'dropped':
-        this.#counts.dropped += 1
+        layer.counts.dropped += 1
     }
   }
 
@@ -221,73 +206,50 @@ export class TaskRun {
   lift(watermark: number): void {
     let moved = false
     for (const { wiring } of this.queues) if (wiring.external !== undefined && this.acquired.time.lift(wiring.id, watermark)) moved = true
-    if (moved) this.#advance()
-    this.#dirty = true
+    this.#layer.dirty = true
+    if (moved) this.#timeMoved()
+  }
+
+  #timeMoved(): void {
+    if (this.#careful === undefined) this.#advance()
+    else this.#advanceDue = true
   }
 
   #advance(): void {
-    this.#dirty = true
+    this.#layer.dirty = true
     try {
       this.#program.advance(this.acquired.time.watermark)
     } catch (error) {
-      throw this.#timerFailed(error, 'an event-time timer or window')
+      throw timerFailed(this.#context.task, error, 'an event-time timer or window')
     }
   }
 
   #tick(): void {
-    this.#dirty = true
+    this.#layer.dirty = true
     try {
       this.#program.tick(this.#context.clock.now())
     } catch (error) {
-      throw this.#timerFailed(error, 'a processing-time timer')
+      throw timerFailed(this.#context.task, error, 'a processing-time timer')
     }
-  }
-
-  #timerFailed(error: unknown, what: string): Fault {
-    if (error instanceof Fault) return error
-    const message = error instanceof Error ? error.message : String(error)
-    return new Fault(
-      'MR5032',
-      'stop-task',
-      `${what} of ${this.#context.task.name} failed in user code: ${message}. There is no record to set aside, so the task stops; mend the code and start again, nothing is lost`,
-      { place: { task: this.#context.task.name }, cause: error },
-    )
-  }
-
-  #recordFailed(queue: InputQueue, raw: LogRecord, error: unknown): Error {
-    if (error instanceof Fault) return error
-    const { task } = this.#context
-    const refusal: Refusal = {
-      reason: error instanceof RecordRefused ? error.reason : 'user-code',
-      message: error instanceof Error ? error.message : String(error),
-      stack: error instanceof Error ? error.stack : undefined,
-      step: task.subTopology.name,
-      attempt: 2,
-    }
-    return new RecordFailed(poisonId(queue.wiring.id, raw.offset), refusal, queue.wiring.external?.onRefused ?? 'dead-letter', error)
   }
 
   #refuse(queue: InputQueue, item: Extract<InputItem, { kind: 'refused' }>): void {
     const { task, deadLetters, application, clock } = this.#context
+    const { counts, outbox } = this.#layer
+    const { raw, reason, message, stack, attempt } = item
     const policy = queue.wiring.external?.onRefused ?? 'dead-letter'
-    const place = { topic: queue.wiring.topic, partition: queue.wiring.partition, offset: item.raw.offset, task: task.name }
-    if (policy === 'stop')
-      throw new Fault(
-        'MR5041',
-        'stop-task',
-        `${place.topic}-${place.partition}@${place.offset} cannot be used (${item.reason}): ${item.message}. The source says onRefused: 'stop'; mend the record's producer and set onRefused to 'dead-letter' or 'skip' to pass it`,
-        { place },
-      )
-    this.#counts.refused += 1
+    if (policy === 'stop') throw refusalStops(task, { queue, raw }, reason, message)
+    counts.refused += 1
     if (policy === 'skip') return
-    this.#counts.deadLetters += 1
+    counts.deadLetters += 1
+    const { topic, partition } = queue.wiring
     const letter = deadLetter(
-      { ...place, timestamp: item.raw.timestamp, key: item.raw.key, value: item.raw.value, headers: item.raw.headers },
-      { reason: item.reason, message: item.message, stack: item.stack, step: task.subTopology.name, attempt: item.attempt },
+      { ...raw, topic, partition },
+      { reason, message, stack, step: task.subTopology.name, attempt },
       application,
       clock.now(),
     )
-    this.#outbox.add(deadLetters.topic, place.partition % deadLetters.partitions, letter)
+    outbox.add(deadLetters.topic, partition % deadLetters.partitions, letter)
   }
 
   // ---- commit
@@ -296,9 +258,14 @@ export class TaskRun {
     return this.#inFlight
   }
 
+  /** Sent, and not known to have happened: on the wire, or failed. */
+  get unsettled(): UnsettledLayer | undefined {
+    return this.#unsettled
+  }
+
   /** Bytes of the active layer: outputs and changed state. */
   get layerBytes(): number {
-    return this.#outbox.bytes + this.acquired.state.dirtyBytes
+    return this.#layer.outbox.bytes + this.acquired.state.dirtyBytes
   }
 
   #positionsMoved(): boolean {
@@ -306,98 +273,118 @@ export class TaskRun {
     return this.queues.some((queue) => queue.position !== positions[queue.wiring.id])
   }
 
-  /** When the next watermark marker may be sent (monotonic ms); Infinity while the watermark has not moved. */
   #markerDueAt(): number {
-    const { task, settings } = this.#context
     const { time, ledger } = this.acquired
-    if (!task.outputs.some((output) => output.repartition)) return Infinity
-    const moved = time.watermark - task.subTopology.holdMs > (this.#markerInFlight ?? ledger.record.markerOut ?? -Infinity)
-    return moved ? this.#lastMarkerAt + settings.markerIntervalMs : Infinity
+    return this.#markers.dueAt(time.watermark, ledger.record.markerOut)
   }
 
-  #markerToSend(now: number): number | undefined {
-    return now >= this.#markerDueAt() ? this.acquired.time.watermark - this.#context.task.subTopology.holdMs : undefined
+  /** Never before the results of the time that it tells. */
+  #markerDueNow(): number | undefined {
+    const { time, ledger } = this.acquired
+    if (this.#advanceDue) return undefined
+    return this.#markers.dueNow(time.watermark, ledger.record.markerOut, this.#context.clock.monotonic())
+  }
+
+  get #isChanged(): boolean {
+    return this.#layer.dirty || this.#layer.outbox.count > 0 || this.acquired.state.dirty
   }
 
   /** Something is to be committed. */
   get hasWork(): boolean {
-    return (
-      this.#dirty ||
-      this.#outbox.count > 0 ||
-      this.acquired.state.dirty ||
-      (this.#inFlight === undefined && this.#positionsMoved()) ||
-      this.#markerToSend(this.#context.clock.monotonic()) !== undefined
-    )
+    return this.#isChanged || (this.#inFlight === undefined && this.#positionsMoved()) || this.#markerDueNow() !== undefined
   }
 
   /** Milliseconds until a commit is due; 0: now; undefined: nothing to commit. */
   commitDueIn(): number | undefined {
     const { settings, clock } = this.#context
     if (!this.hasWork) return undefined
-    if (this.layerBytes >= settings.commitBytesMax) return 0
+    if (this.#careful !== undefined || this.layerBytes >= settings.commitBytesMax) return 0
     return Math.max(0, this.#lastCommitAt + settings.commitIntervalMs - clock.monotonic())
   }
 
-  /** Seals the active layer and sends it. Only when nothing is in flight. */
+  /** Seals the active layer and sends it. Only when nothing is in flight. Throws what failed before, and what user code throws at a commit. */
   startCommit(): void {
+    this.#throwFailure()
     assert(this.#inFlight === undefined, 'commit n+1 is never sent before commit n is applied')
     const { clock, task, probe, identity } = this.#context
     const { ledger, producer, state } = this.acquired
     const now = clock.monotonic()
-    const markerOut = this.#markerToSend(now)
-    if (markerOut !== undefined) this.#lastMarkerAt = now
-    this.#markerInFlight = markerOut
-    this.#program.flush()
-    const layer = sealLayer({
-      task,
-      outbox: this.#outbox,
-      acquired: this.acquired,
-      queues: this.queues,
-      lastRead: this.#lastRead,
-      headers: this.#headers,
-      markerOut,
-      now: clock.now(),
-    })
-    const counts = this.#counts
-    this.#outbox = new Outbox()
-    this.#counts = noCounts()
-    this.#lastRead.clear()
-    this.#dirty = false
+    const markerOut = this.#markerDueNow()
+    this.#markers.sent(markerOut, now)
+    const layer = this.#layer
+    const sealed = this.#seal(markerOut)
+    const wasCareful = this.#careful !== undefined
+    this.#layer = new ActiveLayer()
     this.#lastCommitAt = now
+    this.#unsettled = { n: sealed.record.n, positions: sealed.record.positions, counts: layer.counts }
     const commit = commitTransaction(
       producer,
-      { task: task.name, batches: layer.batches, identity: identity(), positions: layer.positions },
+      { task: task.name, batches: sealed.batches, identity: identity(), positions: sealed.positions },
       async (sent) => {
-        const mark = ledger.markAfter(layer.record, sent, clock.now())
-        await state.apply(layer.frozen, mark)
-        ledger.committed(layer.record, mark)
+        const mark = ledger.markAfter(sealed.record, sent, clock.now())
+        await state.apply(sealed.frozen, mark)
+        ledger.committed(sealed.record, mark)
       },
       probe,
     )
     this.#inFlight = commit.then(
       () => {
         this.#inFlight = undefined
-        this.#markerInFlight = undefined
-        addCounts(this.totals, counts)
+        this.#unsettled = undefined
+        this.#markers.committed()
+        addCounts(this.totals, layer.counts)
         this.#context.onCommitted(clock.monotonic() - now)
         this.#context.wake()
       },
       (error: unknown) => {
         this.#inFlight = undefined
-        this.#failure = error ?? new Error('the commit failed without a reason')
+        this.#failure = this.#explained(error, layer, wasCareful) ?? new Error('the commit failed without a reason')
         this.#context.wake()
       },
     )
   }
 
-  /** Commits what there is and waits for it: before a task is suspended or closed. */
+  #seal(markerOut: number | undefined): SealedLayer {
+    const { task, clock } = this.#context
+    try {
+      this.#program.flush()
+    } catch (error) {
+      throw timerFailed(task, error, 'a table or an updating window')
+    }
+    const { outbox, lastRead } = this.#layer
+    return sealLayer({
+      task,
+      outbox,
+      acquired: this.acquired,
+      queues: this.queues,
+      lastRead,
+      headers: this.#headers,
+      markerOut,
+      now: clock.now(),
+    })
+  }
+
+  /** A refusal by the broker is told as that of the record that led to it, where that is known. */
+  #explained(error: unknown, layer: ActiveLayer, wasCareful: boolean): unknown {
+    if (!(error instanceof Fault) || error.action !== 'refuse-record') return error
+    if (layer.items === 0 || (wasCareful && layer.lastRecord === undefined)) return resultTooLarge(this.#context.task, error)
+    return wasCareful && layer.lastRecord !== undefined ? recordTooLarge(this.#context.task, layer.lastRecord, error) : error
+  }
+
+  /** Commits what there is and waits for it, before the task is suspended or closed; also to prove that the store is complete. */
   async finish(): Promise<void> {
     await this.#inFlight
     this.#throwFailure()
-    if (!this.hasWork) return
+    if (!this.hasWork && !this.#proofDue()) return
     this.startCommit()
     await this.#inFlight
     this.#throwFailure()
+  }
+
+  #proofDue(): boolean {
+    const { task, clock } = this.#context
+    const { mark } = this.acquired.state
+    return task.changelogs.size > 0 && mark !== undefined && clock.now() - mark.completeAt >= PROOF_AGE_MS
   }
 
   #throwFailure(): void {

@@ -2,35 +2,31 @@
  * A task: its life (task-life.ts) driven by the group, the barrier (acquire.ts) and the loop (task-run.ts).
  *
  * Owns: the producer and the open store while it holds them, and the one background loop `#main`. Everything else asks it by
- * `start`, `suspend`, `resume`, `close` and looks at it by `status`.
+ * `assign`, `suspend`, `close` and looks at it by its getters.
  */
 import { assert, BrokenPromise, Fault } from '../faults/fault.ts'
 import { acquire } from './acquire.ts'
 import type { AcquireContext, Acquired } from './acquire.ts'
 import { compareNow } from './compare-positions.ts'
-import type { Refusal } from './dead-letter.ts'
 import { Latch } from './latch.ts'
 import type { FetchedBatch, PartitionReader } from './ports/log.ts'
 import type { RestoreProgress } from './restore.ts'
 import { noCounts } from './task-counters.ts'
-import { ownsState, taskLife } from './task-life.ts'
+import type { FailureAnswer } from './task-failure.ts'
+import { taskLife } from './task-life.ts'
 import type { TaskLifeEvent, TaskLifeState } from './task-life.ts'
-import { RecordFailed, TaskRun } from './task-run.ts'
+import { TaskRecovery } from './task-recovery.ts'
+import { TaskRun } from './task-run.ts'
 import type { RunContext } from './task-run.ts'
 
 export interface TaskContext
   extends
     Omit<AcquireContext, 'signal' | 'onFenced' | 'onRestore'>,
-    Omit<RunContext, 'poison' | 'wake' | 'onCommitted' | 'task' | 'probe' | 'identity' | 'clock' | 'settings'> {
+    Omit<RunContext, 'poison' | 'careful' | 'wake' | 'onCommitted' | 'task' | 'probe' | 'identity' | 'clock' | 'settings'> {
   readonly reader: PartitionReader
   onCommitted(milliseconds: number): void
   onStopped(fault: Error): void
 }
-
-/** Refusals remembered between a failed transaction and its re-run. */
-const POISON_MAX = 10_000
-const BACKOFF_FIRST_MS = 50
-const BACKOFF_MAX_MS = 10_000
 
 export interface TaskHistory {
   commits: number
@@ -53,18 +49,18 @@ export class Task {
   #run: TaskRun | undefined
   /** What the barrier gave; also kept while halted, retired or ended. */
   #held: Acquired | undefined
-  readonly #poison = new Map<string, Refusal>()
+  readonly #recovery: TaskRecovery
   readonly #latch = new Latch()
   #main: Promise<void> | undefined
   #abort = new AbortController()
   #wanted: 'run' | 'suspend' | 'close' = 'suspend'
   #quiet: (() => void)[] = []
   #lost = false
-  #failures = 0
-  #lastFailure: string | undefined
+  #inputFault: Error | undefined
 
   constructor(context: TaskContext) {
     this.context = context
+    this.#recovery = new TaskRecovery(context.task.name, context.settings.heartbeatIntervalMs)
     this.since = context.clock.now()
     this.lastTurnAt = this.since
   }
@@ -84,6 +80,7 @@ export class Task {
 
   /** The group gave the task to this member (again). */
   assign(): void {
+    if (this.#wanted === 'close') return
     this.#wanted = 'run'
     this.#main ??= this.#loop()
     this.#latch.ring()
@@ -91,31 +88,33 @@ export class Task {
 
   /** Stops processing and commits what was processed; resolves when nothing is in flight. */
   async suspend(): Promise<void> {
-    if (this.#wanted === 'close') return
+    if (this.#wanted === 'close') return await this.#main
     this.#wanted = 'suspend'
-    await this.#settled()
+    if (this.#main === undefined) return
+    const quiet = new Promise<void>((resolve) => this.#quiet.push(resolve))
+    this.#interrupt()
+    await quiet
   }
 
-  /** Gives everything back. With `now` nothing more is committed: the group has given the task to somebody else. */
+  /** Gives everything back. With `now` nothing more is committed: the group has given the task to somebody else. May be called again. */
   async close(now = false): Promise<void> {
     this.#wanted = 'close'
     if (now) this.#lost = true
-    await this.#settled()
+    this.#interrupt()
+    if (this.#main === undefined) this.#move('close')
     await this.#main
   }
 
-  async #settled(): Promise<void> {
+  #interrupt(): void {
     if (this.#state === 'fencing' || this.#state === 'restoring') this.#abort.abort()
-    if (this.#main === undefined) return
-    const quiet = new Promise<void>((resolve) => this.#quiet.push(resolve))
     this.#latch.ring()
-    await quiet
   }
 
   onBatch(batch: FetchedBatch): void {
     const queue = this.#run?.queues.find((q) => q.wiring.topic === batch.topic && q.wiring.partition === batch.partition)
     if (queue === undefined) return
     if (!queue.push(batch)) {
+      queue.paused = false
       this.context.reader.assign(queue.wiring, queue.expected)
       return
     }
@@ -128,10 +127,10 @@ export class Task {
 
   /** A fault of one of the inputs. */
   onInputFault(fault: Error): void {
+    if (this.#run === undefined) return
     this.#inputFault = fault
     this.#latch.ring()
   }
-  #inputFault: Error | undefined
 
   /** Lifts the event time of external inputs (the test kit's hand-moved time). */
   lift(watermark: number): void {
@@ -142,15 +141,21 @@ export class Task {
   // ---- the loop
 
   async #loop(): Promise<void> {
-    while (this.#state !== 'closed') {
-      try {
-        await this.#turn()
-      } catch (error) {
-        if (error instanceof BrokenPromise) this.context.onStopped(error)
-        await this.#failed(error)
+    try {
+      while (this.#state !== 'closed') {
+        try {
+          await this.#turn()
+        } catch (error) {
+          if (error instanceof BrokenPromise) this.context.onStopped(error)
+          await this.#failed(error)
+        }
       }
+    } catch (error) {
+      // Our own defect: nothing here can be relied on any more.
+      this.context.onStopped(error instanceof Error ? error : new Error(String(error)))
+    } finally {
+      this.#beQuiet()
     }
-    this.#beQuiet()
   }
 
   async #turn(): Promise<void> {
@@ -191,6 +196,7 @@ export class Task {
     })
     this.restores.clear()
     this.#held = held
+    this.#recovery.acquired(held.ledger.record, this.totals)
     if (held.status !== 'running') {
       this.#move(`found-${held.status}`)
       return
@@ -200,7 +206,8 @@ export class Task {
         ...context,
         identity: () => context.identity(),
         recordBytesMax: (topic) => context.recordBytesMax(topic),
-        poison: this.#poison,
+        poison: this.#recovery.poison,
+        careful: this.#recovery.careful,
         wake: () => this.#latch.ring(),
         onCommitted: (ms) => this.#committed(ms),
       },
@@ -214,11 +221,8 @@ export class Task {
   async #work(): Promise<void> {
     const run = this.#run
     assert(run !== undefined, 'a running task has a run')
-    if (this.#inputFault !== undefined) {
-      const fault = this.#inputFault
-      this.#inputFault = undefined
-      throw fault
-    }
+    const fault = this.#inputFault
+    if (fault !== undefined) throw fault
     const worked = await run.turn()
     this.lastTurnAt = this.context.clock.now()
     this.#resumeReading(run)
@@ -226,8 +230,10 @@ export class Task {
       if (run.inFlight === undefined) run.startCommit()
       else if (run.layerBytes >= this.context.settings.commitBytesMax) await run.inFlight
     }
-    if (worked) await this.context.clock.yield()
-    else await this.#latch.wait(this.context.clock, run.inFlight === undefined ? run.lookAgainIn() : Infinity)
+    // Never a loop without a real turn: reading and heartbeats need theirs.
+    const restMs = worked ? 0 : run.inFlight === undefined ? run.lookAgainIn() : Infinity
+    if (restMs > 0) await this.#latch.wait(this.context.clock, restMs)
+    else await this.context.clock.yield()
   }
 
   #resumeReading(run: TaskRun): void {
@@ -267,55 +273,59 @@ export class Task {
   }
 
   #committed(milliseconds: number): void {
-    this.#failures = 0
-    this.#lastFailure = undefined
+    this.#recovery.committed(this.#run?.acquired.ledger.record.positions ?? {})
     this.history.commits += 1
     this.history.lastCommitAt = this.context.clock.now()
     this.history.lastCommitMs = milliseconds
-    if (this.#poison.size > 0) this.#forgetPassedPoison()
     this.context.onCommitted(milliseconds)
-  }
-
-  #forgetPassedPoison(): void {
-    const positions = this.#run?.acquired.ledger.record.positions ?? {}
-    for (const id of this.#poison.keys()) {
-      const cut = id.lastIndexOf(':')
-      if (Number(id.slice(cut + 1)) < (positions[id.slice(0, cut)] ?? 0)) this.#poison.delete(id)
-    }
   }
 
   // ---- failures
 
-  /** Every failure throws producer, overlays and prefetches away; what comes next is said by its action. */
+  /** Every failure throws producer, overlays and prefetches away; what comes next is said by task-failure.ts. */
   async #failed(error: unknown): Promise<void> {
     await this.#release()
+    if (this.#state === 'closed') return this.#noteClose(error)
     if (this.#wanted !== 'run') {
-      if (this.#state === 'closed') return this.#noteClose(error)
+      this.#note(`failed while it was put away: ${error instanceof Error ? error.message : String(error)}`, {})
       if (this.#state !== 'stopped' && this.#state !== 'assigned') this.#backToAssigned()
       return
     }
-    if (error instanceof RecordFailed) {
-      this.#rememberPoison(error)
-      return
-    }
-    const fault = error instanceof Fault ? error : undefined
-    const repeated = fault?.code === 'MR5020' && this.#lastFailure === 'MR5020'
-    if (fault === undefined || fault.action === 'stop-task' || fault.action === 'stop' || repeated) {
-      this.#stop(error instanceof Error ? error : new Error(String(error)))
-      return
-    }
+    await this.#follow(this.#recovery.failed(error))
+  }
+
+  async #follow(answer: FailureAnswer): Promise<void> {
+    if (answer.kind === 'stop') return this.#stop(answer.fault)
     this.history.aborts += 1
-    if (fault.action === 'release-task') this.history.fenced += 1
-    this.#lastFailure = fault.code
     this.#move('acquire-again')
-    this.#failures += 1
-    const pause = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.#failures - 1, 10))
-    this.context.onNote(
-      'warn',
-      `${this.name}: ${fault.message}; its transaction is thrown away and the task is acquired again in ${pause} ms`,
-      { task: this.name, code: fault.code, failures: this.#failures },
-    )
-    if (this.#failures > 1 || fault.action === 'release-task') await this.#latch.wait(this.context.clock, pause)
+    switch (answer.kind) {
+      case 'refuse': {
+        const { id, message, refusal } = answer.failed
+        this.#note(`${id} is refused (${refusal.reason}: ${message}); its transaction is thrown away and tried again without it`, {
+          stack: refusal.stack,
+        })
+        return
+      }
+      case 'be-careful':
+        this.#note('the broker refuses a record of the transaction for good; its records are tried again one by one', {})
+        return
+      case 'again': {
+        const { fault, pauseMs } = answer
+        if (fault.action === 'release-task') this.history.fenced += 1
+        this.#note(`${fault.message}; its transaction is thrown away and the task is acquired again in ${pauseMs} ms`, {
+          code: fault.code,
+          failures: this.#recovery.failures,
+        })
+        await this.#pause(pauseMs)
+      }
+    }
+  }
+
+  /** Ends early only when the task is wanted otherwise. */
+  async #pause(milliseconds: number): Promise<void> {
+    const { clock } = this.context
+    const until = clock.monotonic() + milliseconds
+    while (this.#wanted === 'run' && clock.monotonic() < until) await this.#latch.wait(clock, until - clock.monotonic())
   }
 
   #backToAssigned(): void {
@@ -324,51 +334,29 @@ export class Task {
     else if (this.#state === 'suspended') this.#move('acquire-again')
   }
 
-  #rememberPoison(error: RecordFailed): void {
-    if (error.policy === 'stop' || this.#poison.size >= POISON_MAX) {
-      this.#stop(
-        new Fault(
-          'MR5042',
-          'stop-task',
-          `user code failed on the record ${error.id}: ${error.message}. Nothing of it was committed; mend the code and start again, or set onRefused to 'dead-letter' to set such records aside`,
-          { place: { task: this.name }, cause: error },
-        ),
-      )
-      return
-    }
-    this.#poison.set(error.id, error.refusal)
-    this.history.aborts += 1
-    this.#move('acquire-again')
-    this.context.onNote(
-      'warn',
-      `${this.name}: user code failed on ${error.id} (${error.message}); its transaction is thrown away and the record goes to the dead letters`,
-      { task: this.name, stack: error.refusal.stack },
-    )
+  #stop(fault: Error): void {
+    this.#move('stop')
+    this.fault = fault
+    this.context.onStopped(fault)
   }
 
-  #stop(fault: Error): void {
-    this.fault = fault
-    this.#move('stop')
-    this.context.onStopped(fault)
+  #note(message: string, facts: Readonly<Record<string, unknown>>): void {
+    this.context.onNote('warn', `${this.name}: ${message}`, { task: this.name, ...facts })
   }
 
   // ---- giving back
 
-  #dropRun(): void {
-    const run = this.#run
-    this.#run = undefined
-    if (run === undefined) return
-    for (const queue of run.queues) this.context.reader.unassign(queue.wiring)
-  }
-
   async #release(): Promise<void> {
     const run = this.#run
-    this.#dropRun()
+    this.#run = undefined
+    this.#inputFault = undefined
+    for (const queue of run?.queues ?? []) this.context.reader.unassign(queue.wiring)
     const held = this.#held
     this.#held = undefined
     this.restores.clear()
     // A store write that is under way must end before the store is closed.
     await run?.inFlight
+    this.#recovery.ended(run?.unsettled)
     if (held === undefined) return
     held.state.discard()
     await held.producer.close().catch((error: unknown) => this.#noteClose(error))
@@ -376,16 +364,12 @@ export class Task {
   }
 
   #noteClose(error: unknown): void {
-    this.context.onNote('warn', `${this.name}: closing failed: ${error instanceof Error ? error.message : String(error)}`, {
-      task: this.name,
-    })
+    this.#note(`closing failed: ${error instanceof Error ? error.message : String(error)}`, {})
   }
 
   async #closeNow(): Promise<void> {
     try {
       if (this.#state === 'running' && !this.#lost) await this.#run?.finish()
-      const mark = this.#held?.state.mark
-      if (mark !== undefined && ownsState(this.#state)) await this.#held?.state.writeMark({ ...mark, completeAt: this.context.clock.now() })
     } finally {
       await this.#release()
       this.#move('close')

@@ -60,7 +60,13 @@ export class Worker {
   #purge: Purge | undefined
   readonly #stateless = memoryHome()
   readonly #abort = new AbortController()
-  #leaving: Promise<void> = Promise.resolve()
+  /** Tasks of a membership that was lost, on their way out. */
+  #leaving: Promise<unknown> = Promise.resolve()
+  /** Rises when an assignment comes, and when it is lost: work on an older one ends. */
+  #assignments = 0
+  #ending: Promise<void> | undefined
+  /** Tasks whose local store is kept here. */
+  readonly #kept = new Set<string>()
 
   constructor(options: WorkerOptions) {
     this.options = options
@@ -104,6 +110,7 @@ export class Worker {
       onFault: ({ topic, partition }, fault) => this.#taskOf(topic, partition)?.onInputFault(fault),
     })
     this.#purge = new Purge(log, clock, note)
+    for (const task of await this.options.stores.list()) this.#kept.add(task)
     const { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = settings
     this.#member = await log.joinGroup(
       {
@@ -114,15 +121,18 @@ export class Worker {
         heartbeatIntervalMs,
         rebalanceTimeoutMs,
       },
-      this.#groupEvents(await this.options.stores.list()),
+      this.#groupEvents(),
     )
+    // Stopped while it was joining: nobody else knows the member.
+    if (this.#ending !== undefined) await this.#member.leave()
   }
 
-  /** Commits what was processed, closes the tasks, leaves the group. */
+  /** Commits what was processed, closes the tasks, leaves the group. A second call waits for the first one. */
   async stop(): Promise<void> {
-    if (this.#state === 'stopped' || this.#state === 'stopping') return
-    this.#state = 'stopping'
+    const failed = this.#state === 'failed'
+    if (!failed && this.#state !== 'stopped') this.#state = 'stopping'
     await this.#shutDown()
+    if (failed) return
     this.#state = 'stopped'
     this.#end({ kind: 'stopped' })
   }
@@ -136,7 +146,12 @@ export class Worker {
     return workerStatus(this)
   }
 
-  async #shutDown(): Promise<void> {
+  #shutDown(): Promise<void> {
+    this.#ending ??= this.#closeEverything()
+    return this.#ending
+  }
+
+  async #closeEverything(): Promise<void> {
     await this.#leaving
     await Promise.all([...this.tasks.values()].map((task) => task.close()))
     this.#abort.abort()
@@ -166,9 +181,9 @@ export class Worker {
 
   // ---- the group
 
-  #groupEvents(kept: readonly string[]): GroupEvents {
+  #groupEvents(): GroupEvents {
     return {
-      userData: () => encodeMember({ running: [...this.tasks.keys()], kept: [...new Set([...kept, ...this.tasks.keys()])] }),
+      userData: () => encodeMember({ running: [...this.tasks.keys()], kept: [...this.#kept] }),
       assign: (members) => Promise.resolve(this.#assignAll(members)),
       onRebalancing: async () => {
         if (this.#state === 'running') this.#state = 'rebalancing'
@@ -181,7 +196,8 @@ export class Worker {
           `this worker is no longer a member of the group: ${reason.message}; its tasks are closed and it joins again`,
           {},
         )
-        this.#leaving = this.#closeAll()
+        this.#assignments += 1
+        this.#leaving = Promise.all([this.#leaving, this.#closeAll()])
       },
       onFault: (fault) => this.#fail(fault),
     }
@@ -209,12 +225,17 @@ export class Worker {
   }
 
   async #onAssigned(identity: GroupIdentity, assignment: AssignmentOf): Promise<void> {
+    this.#assignments += 1
+    const current = this.#assignments
+    // Any wait may end in another life: the membership lost, the worker stopped.
+    const isOver = (): boolean => this.#ending !== undefined || this.#assignments !== current
     await this.#leaving
-    if (this.#state === 'stopping' || this.#state === 'failed') return
+    if (isOver()) return
     this.#identity = identity
     const names = decodeTasks(assignment.userData)
     const gone = [...this.tasks.values()].filter((task) => !names.includes(task.name))
     await Promise.all(gone.map((task) => task.close()))
+    if (isOver()) return
     for (const task of gone) this.tasks.delete(task.name)
     for (const name of names) if (!this.tasks.has(name)) this.#addTask(name)
     this.#state = 'running'
@@ -265,6 +286,7 @@ export class Worker {
       onStopped: (fault) => this.#onTaskStopped(name, fault),
     })
     this.tasks.set(name, task)
+    if (wiring.changelogs.size > 0) this.#kept.add(name)
   }
 
   #onTaskStopped(name: string, fault: Error): void {

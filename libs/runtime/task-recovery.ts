@@ -1,0 +1,76 @@
+/**
+ * What a task carries from a failure to the next try: the records that it refuses then, up to where it must be careful, and the transaction
+ * of which nobody knows yet whether it happened.
+ */
+import type { CommitRecord } from './commit-record.ts'
+import { PoisonList } from './poison-list.ts'
+import { addCounts } from './task-counters.ts'
+import type { TaskCounters } from './task-counters.ts'
+import { answerFailure } from './task-failure.ts'
+import type { FailureAnswer } from './task-failure.ts'
+import type { Positions, UnsettledLayer } from './task-run.ts'
+
+export class TaskRecovery {
+  readonly poison = new PoisonList()
+  readonly #task: string
+  readonly #heartbeatIntervalMs: number
+  #careful: Positions | undefined
+  #unsettled: UnsettledLayer | undefined
+  #failures = 0
+  /** Code of the newest failure, until an acquisition succeeds. */
+  #lastCode: string | undefined
+
+  constructor(task: string, heartbeatIntervalMs: number) {
+    this.#task = task
+    this.#heartbeatIntervalMs = heartbeatIntervalMs
+  }
+
+  /** Failures in a row without a commit. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  /** Up to here records are committed one by one: the broker has refused what one of them led to. */
+  get careful(): Positions | undefined {
+    return this.#careful
+  }
+
+  /** A run has ended; `unsettled` was sent, and its answer is not known. */
+  ended(unsettled: UnsettledLayer | undefined): void {
+    this.#unsettled = unsettled ?? this.#unsettled
+  }
+
+  failed(error: unknown): FailureAnswer {
+    const answer = answerFailure(error, {
+      task: this.#task,
+      failures: this.#failures,
+      lastCode: this.#lastCode,
+      poisonFull: this.poison.full,
+      transactionKnown: this.#unsettled !== undefined,
+      heartbeatIntervalMs: this.#heartbeatIntervalMs,
+    })
+    if (answer.kind === 'refuse') this.poison.add(answer.failed.id, answer.failed.refusal)
+    if (answer.kind === 'be-careful') this.#careful = this.#unsettled?.positions
+    if (answer.kind === 'again') {
+      this.#lastCode = answer.fault.code
+      this.#failures += 1
+    }
+    return answer
+  }
+
+  /** The barrier has found `record`: if the transaction without an answer did happen, its records count (P5). */
+  acquired(record: CommitRecord, totals: TaskCounters): void {
+    const layer = this.#unsettled
+    this.#unsettled = undefined
+    this.#lastCode = undefined
+    if (layer === undefined) return
+    const standsThere = Object.entries(layer.positions).every(([id, position]) => record.positions[id] === position)
+    // The acquisition itself may have committed once more.
+    if (standsThere && (record.n === layer.n || record.n === layer.n + 1)) addCounts(totals, layer.counts)
+  }
+
+  committed(positions: Positions): void {
+    this.#failures = 0
+    if (this.poison.size > 0) this.poison.forgetPassed(positions)
+  }
+}

@@ -92,13 +92,19 @@ export function driverTopic<K, V, KW, VW>(context: TopicContext, topic: Topic<K,
       ),
     sendBytes: (record) => append(record.key, record.value, record),
     readRaw,
-    read: async () =>
-      (await readRaw()).map(({ key, value, timestamp }) => ({
+    read: async () => {
+      const found = await readRaw()
+      for (const { key, value } of found) {
+        if (key !== null) await keyFormat.prepareDecode?.(key)
+        if (value !== null) await valueFormat.prepareDecode?.(value)
+      }
+      return found.map(({ key, value, timestamp }) => ({
         // A keyless topic has null keys by its type.
         key: key === null ? (null as K) : keyFormat.decode(key),
         value: value === null ? null : valueFormat.decode(value),
         timestamp,
-      })),
+      }))
+    },
   }
 }
 

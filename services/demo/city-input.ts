@@ -18,7 +18,7 @@ export async function createCityTopics(log: Log): Promise<void> {
       name: topic,
       partitions: CITY_PARTITIONS,
       replicationFactor: -1,
-      config: {},
+      config: { 'retention.ms': '-1' },
     })),
   )
 }

@@ -12,6 +12,10 @@ import type { Topic } from './topic.ts'
 
 type SomeTopic = Topic<unknown, unknown, never, never>
 
+/** Defaults of a source: far above what keys and headers are for, far below what hurts. */
+const KEY_BYTES_MAX = 65_536
+const HEADERS_MAX = 1_000
+
 export class FlowBuilder {
   readonly #graph: Graph
   readonly #sources = new Map<string, SourceNode>()
@@ -94,7 +98,7 @@ export class FlowBuilder {
   }
 
   #settings(options: SourceOptions<never>, topic: string): SourceSettings {
-    const { eventTime, outOfOrderness, onRefused, aheadOfClock } = options
+    const { eventTime, outOfOrderness, onRefused, aheadOfClock, keyBytesMax, headersMax } = options
     return {
       // Called with decoded values of the topic that the options were typed by.
       eventTime: eventTime as SourceSettings['eventTime'],
@@ -102,6 +106,8 @@ export class FlowBuilder {
       startAt: this.#startAt(options.startAt, topic),
       onRefused: onRefused ?? 'dead-letter',
       aheadOfClockMsMax: aheadOfClock ?? days(1),
+      keyBytesMax: keyBytesMax ?? KEY_BYTES_MAX,
+      headersMax: headersMax ?? HEADERS_MAX,
     }
   }
 
@@ -126,7 +132,9 @@ function readsAlike(known: SourceNode, formats: SourceNode['formats'], settings:
     before.outOfOrdernessMs === settings.outOfOrdernessMs &&
     before.startAt === settings.startAt &&
     before.onRefused === settings.onRefused &&
-    before.aheadOfClockMsMax === settings.aheadOfClockMsMax
+    before.aheadOfClockMsMax === settings.aheadOfClockMsMax &&
+    before.keyBytesMax === settings.keyBytesMax &&
+    before.headersMax === settings.headersMax
   )
 }
 

@@ -16,6 +16,13 @@ export interface SourceOptions<V> {
   readonly onRefused?: RefusalPolicy | undefined
   /** A record whose event time is further ahead of the wall clock is refused: it would close every window. Default days(1). */
   readonly aheadOfClock?: Duration | undefined
+  /**
+   * A record whose key has more bytes is refused. Default 65,536. Each key is in the state, in its changelog and in the memory of the
+   * worker: a key of a megabyte is as a rule a value in the wrong place.
+   */
+  readonly keyBytesMax?: number | undefined
+  /** A record with more headers is refused. Default 1,000. */
+  readonly headersMax?: number | undefined
 }
 
 export interface Flow {

@@ -41,6 +41,8 @@ export interface SourceSettings {
   readonly startAt: 'earliest' | 'latest' | number | undefined
   readonly onRefused: RefusalPolicy
   readonly aheadOfClockMsMax: number
+  readonly keyBytesMax: number
+  readonly headersMax: number
 }
 export interface SourceNode extends Placed {
   readonly kind: 'source'

@@ -34,7 +34,7 @@ function inputPlan(input: InputNode, writers: ReadonlyMap<GraphNode, string>): I
   if (input.kind !== 'source') {
     return { kind: 'repartition', step: input.name, from: writers.get(input) ?? inputName(input), partitions: input.partitions }
   }
-  const { outOfOrdernessMs, startAt, onRefused, aheadOfClockMsMax } = input.settings
+  const { outOfOrdernessMs, startAt, onRefused, aheadOfClockMsMax, keyBytesMax, headersMax } = input.settings
   return {
     kind: 'external',
     topic: input.topic,
@@ -42,6 +42,8 @@ function inputPlan(input: InputNode, writers: ReadonlyMap<GraphNode, string>): I
     startAt,
     onRefused,
     aheadOfClockMsMax,
+    keyBytesMax,
+    headersMax,
     keyFormat: input.formats.key,
     valueFormat: input.formats.value,
   }

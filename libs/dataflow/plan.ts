@@ -28,6 +28,9 @@ export interface ExternalInput {
   readonly onRefused: RefusalPolicy
   /** A record whose event time is further ahead of the wall clock than this is refused. */
   readonly aheadOfClockMsMax: number
+  /** A record with a larger key or more headers than these is refused. */
+  readonly keyBytesMax: number
+  readonly headersMax: number
   readonly keyFormat: AnyFormat
   readonly valueFormat: AnyFormat
 }

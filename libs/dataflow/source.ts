@@ -70,6 +70,7 @@ export class ExternalReader implements SourceReader {
   }
 
   read(input: number, partition: number, raw: RawRecord): InputRecord {
+    this.#checkSize(raw)
     let key: unknown = null
     let keyBytes: KeyBytes = ''
     if (this.#keys !== undefined) {
@@ -85,6 +86,18 @@ export class ExternalReader implements SourceReader {
     }
     const value = raw.value === null ? this.#noValue() : this.#readValue(raw.value)
     return new DecodedRecord(input, partition, raw, key, keyBytes, value, this.#timeOf(value, raw.timestamp))
+  }
+
+  /** Before anything is decoded. Keys that mean nothing are not looked at. */
+  #checkSize({ key, headers }: RawRecord): void {
+    const { keyBytesMax, headersMax } = this.#parts.plan
+    const keyBytes = this.#keys === undefined || key === null ? 0 : key.length
+    if (keyBytes > keyBytesMax) {
+      throw new RecordRefused('too-large', `the key has ${keyBytes} bytes, at most ${keyBytesMax} are taken (keyBytesMax)`)
+    }
+    if (headers.length > headersMax) {
+      throw new RecordRefused('too-large', `the record has ${headers.length} headers, at most ${headersMax} are taken (headersMax)`)
+    }
   }
 
   #readKey(keys: KeyCodec, bytes: KeyBytes): unknown {

@@ -34,6 +34,7 @@ export interface WorkerStart {
   /** Of its state directory; the same one again continues its stores. Default: one for all. */
   readonly seat?: string
   readonly words?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export interface ReadRecord extends LogRecord {
@@ -47,7 +48,6 @@ export class EngineRig {
   readonly directory: string
   readonly workers: EngineWorker[] = []
   readonly #module: string
-  readonly #topics: Readonly<Record<string, number>>
 
   private constructor(request: RigRequest, log: Log, directory: string) {
     this.name = `e${randomUUID().slice(0, 8)}`
@@ -55,7 +55,6 @@ export class EngineRig {
     this.brokers = request.brokers
     this.directory = directory
     this.#module = request.module
-    this.#topics = request.topics
   }
 
   static async open(request: RigRequest): Promise<EngineRig> {
@@ -92,7 +91,7 @@ export class EngineRig {
   start(options: WorkerStart = {}): EngineWorker {
     const worker = new EngineWorker({
       module: this.#module,
-      environment: { [NAME_VARIABLE]: this.name },
+      environment: { [NAME_VARIABLE]: this.name, ...options.environment },
       words: [
         ...['--brokers', this.brokers.join(','), '--admin-port', '0', '--state-directory', join(this.directory, options.seat ?? 'state')],
         ...['--session-timeout-ms', '6000', '--heartbeat-interval-ms', '500', '--log-format', 'json'],
@@ -138,7 +137,10 @@ export class EngineRig {
         async () => {
           const dead = this.workers.find((worker) => !worker.running && worker.said('the worker has failed').length > 0)
           if (dead !== undefined) throw new Error(`a worker has failed:\n${dead.lastLines(10)}`)
-          const [committed, ranges] = await Promise.all([this.log.admin.committed(this.group, partitions), this.log.admin.ranges(partitions)])
+          const [committed, ranges] = await Promise.all([
+            this.log.admin.committed(this.group, partitions),
+            this.log.admin.ranges(partitions),
+          ])
           for (const partition of partitions) {
             const id = partitionId(partition.topic, partition.partition)
             const position = committed.get(id)?.position ?? -1

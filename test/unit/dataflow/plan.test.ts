@@ -112,7 +112,14 @@ describe('the plan of a topology', () => {
   it('carries the options of a source', () => {
     const [input] = only((flow) =>
       flow
-        .stream(orders, { outOfOrderness: seconds(5), startAt: '2026-03-01T00:00:00Z', onRefused: 'skip', aheadOfClock: hours(2) })
+        .stream(orders, {
+          outOfOrderness: seconds(5),
+          startAt: '2026-03-01T00:00:00Z',
+          onRefused: 'skip',
+          aheadOfClock: hours(2),
+          keyBytesMax: 16,
+          headersMax: 3,
+        })
         .to(results),
     ).inputs
     expect(input).toMatchObject({
@@ -122,12 +129,16 @@ describe('the plan of a topology', () => {
       startAt: Date.UTC(2026, 2, 1),
       onRefused: 'skip',
       aheadOfClockMsMax: 7_200_000,
+      keyBytesMax: 16,
+      headersMax: 3,
     })
     expect(only((flow) => flow.stream(orders).to(results)).inputs[0]).toMatchObject({
       outOfOrdernessMs: 0,
       startAt: undefined,
       onRefused: 'dead-letter',
       aheadOfClockMsMax: 86_400_000,
+      keyBytesMax: 65_536,
+      headersMax: 1_000,
     })
   })
 

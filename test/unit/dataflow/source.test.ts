@@ -74,6 +74,23 @@ describe('a source', () => {
     expect(near.refused[0]?.reason).toBe('future')
   })
 
+  it('refuses a key and a number of headers above its limits, before anything of the record is decoded', () => {
+    const run = reading({ keyBytesMax: 4, headersMax: 2 })
+    const header = ['h', Buffer.from('1')] as const
+    run.sendBytes('rides', Buffer.from('four'), { city: 'Bern' }, { headers: [header, header] })
+    expect(run.refused).toEqual([])
+    run.sendBytes('rides', Buffer.from('fiver'), Buffer.from('no JSON'))
+    run.sendBytes('rides', Buffer.from('a'), Buffer.from('no JSON'), { headers: [header, header, header] })
+    expect(run.refused).toEqual([
+      { reason: 'too-large', message: 'the key has 5 bytes, at most 4 are taken (keyBytesMax)' },
+      { reason: 'too-large', message: 'the record has 3 headers, at most 2 are taken (headersMax)' },
+    ])
+    const usual = reading()
+    usual.sendBytes('rides', Buffer.alloc(65_537, 'k'), { city: 'Bern' })
+    usual.sendBytes('rides', Buffer.from('a'), { city: 'Bern' }, { headers: Array.from({ length: 1_001 }, () => header) })
+    expect(usual.refused.map(({ reason }) => reason)).toEqual(['too-large', 'too-large'])
+  })
+
   it('without keys does not look at the keys of the records', () => {
     const keyless = topic('keyless', { key: none, value: json(Ride) })
     const results = topic('results', { key: none, value: json(Ride) })

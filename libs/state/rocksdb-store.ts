@@ -5,7 +5,7 @@
  *   <directory>/<task>.wiped-<n>/   being deleted; what a crash has left is deleted at the next start
  */
 import { lstat, mkdir, mkdtemp, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Fault, assert } from '../faults/fault.ts'
 import { binding } from './rocksdb-binding.ts'
 import type { Database, OpenOptions } from './rocksdb-binding.ts'
@@ -93,7 +93,7 @@ class RocksHome implements StoreHome {
     if (this.#damaged.has(task)) throw openingFailed(place, new Error('a read has found damaged blocks'))
     const path = this.#pathOf(task)
     try {
-      await mkdir(path, { mode: OWNER_ONLY, recursive: true })
+      await makeDirectory(path)
       if (!(await lstat(path)).isDirectory()) throw Object.assign(new Error('it is a link, not a directory'), { code: 'ENOTDIR' })
       if (isShortened(directoryOf(task))) await writeFile(join(path, NAME_FILE), task)
     } catch (error) {
@@ -171,11 +171,24 @@ const WRITE_BUFFERS_MAX = 64 * MIB
 
 async function prepareDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { mode: OWNER_ONLY, recursive: true })
+    await makeDirectory(directory)
     // Rights say little (root, read-only mounts): try.
     await rmdir(await mkdtemp(join(directory, '.try-')))
   } catch (error) {
     throw unusableDirectory(directory, error)
+  }
+}
+
+/** Node's own `recursive` never ends where a parent exists and nothing can be made in it (/proc; seen with Node 24.21). */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: OWNER_ONLY })
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return
+    const parent = dirname(path)
+    if (codeOf(error) !== 'ENOENT' || (await exists(parent))) throw error
+    await makeDirectory(parent)
+    await makeDirectory(path)
   }
 }
 

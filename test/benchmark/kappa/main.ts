@@ -19,6 +19,7 @@ import { Bench } from './bench.ts'
 import { profileLines } from './cpu-profile.ts'
 import type { Measurement } from './measure.ts'
 import { readOptions, usage, type BenchOptions } from './options.ts'
+import { usageOf } from './process-usage.ts'
 import { mib, summarise, table, type Summary } from './report.ts'
 import { pinnedKafkaVersion, streamsPeer } from './streams-peer.ts'
 
@@ -31,6 +32,8 @@ interface Outcome {
   readonly isWithinBudget: boolean
 }
 
+/** One folder for each run, named by its process. */
+const benchDirectory = join(repositoryRoot, '.millrace', 'bench')
 /** Of the machine. */
 const othersShareMax = 0.1
 const profileDirectory = join(repositoryRoot, '.millrace', 'profiles')
@@ -39,7 +42,8 @@ async function bench(options: BenchOptions): Promise<number> {
   const begin = performance.now()
   const say = (line: string): void => void (options.json ? process.stderr : process.stdout).write(`${line}\n`)
   const peer = options.only === 'millrace' ? undefined : await streamsPeer(say)
-  const directory = join(repositoryRoot, '.millrace', `bench-${process.pid}`)
+  removeLeftovers()
+  const directory = join(benchDirectory, String(process.pid))
   const kafkaDirectory = join(directory, 'kafka')
   const kafka = await startKafka({ port: options.port, dir: kafkaDirectory, guardPid: process.pid, log: say })
   const log = kafkaLog({ brokers: kafka.brokers, clientId: 'bench' })
@@ -117,6 +121,14 @@ function memoryBudget({ partitions }: BenchOptions): number {
   const { stateMemoryBytes, bufferBytesMax, commitBytesMax } = settingTable
   // Of each task one layer fills while the other is on the wire; the workers of a process share the memory for state.
   return stateMemoryBytes.default + partitions * (bufferBytesMax.default + 2 * commitBytesMax.default)
+}
+
+/** What runs that were killed have left; their broker has died with them. */
+function removeLeftovers(): void {
+  mkdirSync(benchDirectory, { recursive: true })
+  for (const name of readdirSync(benchDirectory)) {
+    if (usageOf(Number(name)) === undefined) rmSync(join(benchDirectory, name), { recursive: true, force: true, maxRetries: 3 })
+  }
 }
 
 function freshProfiles(): void {

@@ -123,6 +123,14 @@ export const taskCodes: readonly FaultEntry[] = [
     example: 'shop.v1.totals.changelog-3 holds state, but orders.3 has no commit record that says which input positions it stands for',
   },
   {
+    code: 'MR5016',
+    title: 'A changelog has lost its tail',
+    story:
+      'The commit record says how far the changelog of each step was written. The changelog ends before that: it was truncated, as by an unclean election of a leader, or somebody deleted it and it was made again. A part of the state is gone; the task stopped before it processed anything.',
+    cure: 'Set unclean.leader.election.enable to false and min.insync.replicas to 2 for the future. Reprocess the inputs with a new version of the application.',
+    example: 'shop.v1.totals.changelog-3 ends at 17, but orders.3 has written it up to 1204',
+  },
+  {
     code: 'MR5020',
     title: "The group's offsets are newer than the state",
     story:

@@ -23,7 +23,7 @@ import type { Clock } from './ports/clock.ts'
 import { partitionId } from './ports/log.ts'
 import type { GroupIdentity, Log, OutgoingRecord, PartitionId, PartitionRecords, TransactionalProducer } from './ports/log.ts'
 import { readRange } from './range-reader.ts'
-import { deleteRetentionOf, rangeOr, restoreStores, storeVerdict } from './restore.ts'
+import { checkTails, deleteRetentionOf, rangeOr, restoreStores, storeVerdict } from './restore.ts'
 import type { ChangelogFacts, RestoreProgress } from './restore.ts'
 import type { Settings } from './settings.ts'
 import { TaskLedger, markOf } from './task-ledger.ts'
@@ -71,6 +71,7 @@ export async function acquire(context: AcquireContext): Promise<Acquired> {
     // Before the changelogs of another life get into the local store.
     if (commitRecord !== undefined && commitRecord.stateId !== context.manifest.stateId) throw stateLost(context)
     const changelogs = await changelogFacts(context, fences)
+    checkTails({ task: context.task.name, partition: context.task.partition }, changelogs, commitRecord)
     const opened = await openStore(context, changelogs, commitRecord)
     store = opened.store
     const positions = await restoreStores(restoreContext(context), opened.state, changelogs, commitRecord)
@@ -83,20 +84,21 @@ export async function acquire(context: AcquireContext): Promise<Acquired> {
     return acquired
   } catch (error) {
     await store?.close().catch((unclosed: unknown) => noteUnclosed(context, unclosed))
-    const cause = error instanceof Fault && error.code === 'MR5020' ? await checkOwnership(context, producer, error) : error
+    const cause = await checkOwnership(context, producer, error)
     await producer.close().catch((unclosed: unknown) => noteUnclosed(context, unclosed))
     throw cause
   }
 }
 
 /**
- * Offsets newer than the state mean that another owner worked meanwhile; then it has fenced us, and a transaction of ours is refused. If it is
- * not, nobody did, and the changelog has lost its tail: only this answer may be taken for that (hole H12).
+ * A comparison that says stop is to be believed only of the owner: if another one has worked meanwhile, what was read here is old (holes H1c,
+ * H12). But then it has fenced us, and a transaction of ours is refused.
  */
-async function checkOwnership(context: AcquireContext, producer: TransactionalProducer, unequal: Fault): Promise<unknown> {
+async function checkOwnership(context: AcquireContext, producer: TransactionalProducer, error: unknown): Promise<unknown> {
+  if (!(error instanceof Fault) || (error.action !== 'stop-task' && error.code !== 'MR5020')) return error
   try {
     await writeFences(context, producer)
-    return unequal
+    return error
   } catch (fenced) {
     return fenced
   }
@@ -255,6 +257,7 @@ const firstRecord = (context: AcquireContext, changelogs: readonly ChangelogFact
   markerOut: undefined,
   identity: {},
   firstNeeded: Object.fromEntries(changelogs.map(({ step, logStart }) => [step, logStart])),
+  changelogEnds: {},
 })
 
 async function commitStart(
@@ -265,7 +268,7 @@ async function commitStart(
 ): Promise<void> {
   const { task, clock } = context
   const { ledger, time } = acquired
-  const record = ledger.next({ positions, identity: new Map(), time, markerOut: ledger.record.markerOut })
+  const record = ledger.next({ positions, identity: new Map(), time, markerOut: ledger.record.markerOut, changed: new Map() })
   const commit: OutgoingRecord = { key: COMMIT_KEY, value: encodeCommitRecord(record), timestamp: clock.now(), headers: [] }
   const batches: PartitionRecords[] = [{ topic: task.commitTopic, partition: task.partition, records: [commit] }]
   if (first) batches.push({ topic: context.controlTopic, partition: 0, records: [ranRecord(task.name, record.stateId, clock.now())] })

@@ -35,6 +35,8 @@ export interface CommitRecord {
   readonly identity: Readonly<Record<string, Fingerprint>>
   /** Step → first changelog offset that is needed to rebuild the store. */
   readonly firstNeeded: Readonly<Record<string, number>>
+  /** Step → position that its changelog reaches at least with this transaction: one that ends before it has lost its tail (hole H10). */
+  readonly changelogEnds: Readonly<Record<string, number>>
 }
 
 export const COMMIT_KEY: Uint8Array = Buffer.from([0x63])
@@ -62,7 +64,7 @@ export function decodeCommitRecord(value: Uint8Array): CommitRecord | undefined 
     return undefined
   }
   // The fields were written by encodeCommitRecord of this or an older release; absent maps are empty.
-  return { watermarks: {}, markersIn: {}, identity: {}, firstNeeded: {}, markerOut: undefined, ...parsed } as unknown as CommitRecord
+  return { watermarks: {}, markersIn: {}, identity: {}, firstNeeded: {}, changelogEnds: {}, markerOut: undefined, ...parsed } as unknown as CommitRecord
 }
 
 /** The marker in the metadata of a committed offset: an offset with one never means that somebody moved it. */

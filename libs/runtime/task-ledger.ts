@@ -38,8 +38,13 @@ export class TaskLedger {
     readonly identity: ReadonlyMap<PartitionId, Fingerprint>
     readonly time: TaskTime
     readonly markerOut: number | undefined
+    /** Step → number of its changelog records in the transaction. */
+    readonly changed: ReadonlyMap<string, number>
   }): CommitRecord {
     const last = this.#record
+    const changelogEnds = Object.fromEntries(
+      Object.entries(this.#changelogs).map(([step, position]) => [step, position + (change.changed.get(step) ?? 0)]),
+    )
     return {
       ...last,
       n: last.n + 1,
@@ -47,6 +52,7 @@ export class TaskLedger {
       identity: { ...last.identity, ...Object.fromEntries(change.identity) },
       ...change.time.saved(),
       markerOut: change.markerOut,
+      changelogEnds,
     }
   }
 

@@ -45,7 +45,8 @@ export function sealLayer(request: SealRequest): SealedLayer {
   const positions = new Map(queues.map((queue) => [queue.wiring.id, queue.position]))
   const identity = new Map<PartitionId, Fingerprint>()
   for (const [id, record] of request.lastRead) identity.set(id, fingerprintOf(record))
-  const record = ledger.next({ positions, identity, time, markerOut: request.markerOut ?? ledger.record.markerOut })
+  const changed = new Map([...frozen.changes].map(([step, changes]) => [step, changes.length]))
+  const record = ledger.next({ positions, identity, time, changed, markerOut: request.markerOut ?? ledger.record.markerOut })
   outbox.add(task.commitTopic, task.partition, { key: COMMIT_KEY, value: encodeCommitRecord(record), timestamp: now, headers: [] })
   const metadata = ledger.marker(record)
   return {

@@ -8,6 +8,7 @@ import { assert, BrokenPromise, Fault } from '../faults/fault.ts'
 import { acquire } from './acquire.ts'
 import type { AcquireContext, Acquired } from './acquire.ts'
 import { compareNow } from './compare-positions.ts'
+import type { Resolved } from './compare-positions.ts'
 import { Latch } from './latch.ts'
 import type { FetchedBatch, PartitionReader } from './ports/log.ts'
 import type { RestoreProgress } from './restore.ts'
@@ -250,26 +251,31 @@ export class Task {
     assert(run !== undefined, 'a suspended task has a run')
     this.#abort = new AbortController()
     const { ledger } = run.acquired
-    const decision = await compareNow({
-      ...this.context,
-      identity: () => this.context.identity(),
-      onNote: (level, message, facts) => this.context.onNote(level, message, facts),
-      commitRecord: ledger.record,
-      ranBefore: true,
-      signal: this.#abort.signal,
-    })
+    let decision: Resolved
+    try {
+      decision = await compareNow({
+        ...this.context,
+        identity: () => this.context.identity(),
+        onNote: (level, message, facts) => this.context.onNote(level, message, facts),
+        commitRecord: ledger.record,
+        ranBefore: true,
+        signal: this.#abort.signal,
+      })
+    } catch (error) {
+      // Whether it must stop is for the barrier to say: here nobody knows if another owner has worked meanwhile.
+      throw error instanceof Fault && error.action === 'stop-task' ? this.#changedMeanwhile(error) : error
+    }
     const agrees =
       decision.kind === 'run' &&
       !decision.commit &&
       run.queues.every((queue) => decision.positions.get(queue.wiring.id) === ledger.record.positions[queue.wiring.id])
-    if (!agrees)
-      throw new Fault(
-        'MR5033',
-        'acquire-again',
-        `${this.name}: the group's offsets changed while the group was rebalancing; the task is acquired again`,
-        { place: { task: this.name } },
-      )
+    if (!agrees) throw this.#changedMeanwhile()
     this.#move('resume')
+  }
+
+  #changedMeanwhile(cause?: Fault): Fault {
+    const message = `${this.name}: the group's offsets or the inputs changed while the group was rebalancing; the task is acquired again`
+    return new Fault('MR5033', 'acquire-again', message, { place: { task: this.name }, cause })
   }
 
   #committed(milliseconds: number): void {

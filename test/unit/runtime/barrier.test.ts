@@ -15,6 +15,7 @@ const record = (positions: Record<string, number>, change: Partial<CommitRecord>
   markerOut: undefined,
   identity: {},
   firstNeeded: {},
+  changelogEnds: {},
   ...change,
 })
 const part = (id: string, committed: PartitionFacts['committed'], change: Partial<PartitionFacts> = {}): PartitionFacts => ({

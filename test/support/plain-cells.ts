@@ -2,6 +2,7 @@
  * Cells over plain Maps: the store contract of libs/dataflow/cells.ts said in the simplest way, for tests of operators alone.
  * `crash()` and `commit()` make it forget or keep what changed, through the codecs, as a restart would.
  */
+import { TimeHeap } from '../../libs/state/time-heap.ts'
 import type { Codec, DueEntry, KeyBytes, MapCell, StoreCells, TimedCell, ValueCell } from '../../libs/dataflow/cells.ts'
 
 interface PlainCell {
@@ -79,6 +80,7 @@ class PlainMapCell<V> implements MapCell<V>, PlainCell {
 
 class PlainTimedCell<V> implements TimedCell<V>, PlainCell {
   readonly rows = new Map<number, Map<KeyBytes, V>>()
+  readonly #times = new TimeHeap()
   readonly #codec: Codec<V>
   constructor(codec: Codec<V>) {
     this.#codec = codec
@@ -87,8 +89,13 @@ class PlainTimedCell<V> implements TimedCell<V>, PlainCell {
     return this.rows.get(time)?.get(key)
   }
   set(time: number, key: KeyBytes, value: V): void {
-    const row = this.rows.get(time) ?? new Map<KeyBytes, V>()
-    this.rows.set(time, row.set(key, value))
+    const row = this.rows.get(time)
+    if (row !== undefined) {
+      row.set(key, value)
+      return
+    }
+    this.rows.set(time, new Map([[key, value]]))
+    this.#times.push(time)
   }
   delete(time: number, key: KeyBytes): void {
     const row = this.rows.get(time)
@@ -99,7 +106,9 @@ class PlainTimedCell<V> implements TimedCell<V>, PlainCell {
     // Everything is in memory.
   }
   earliest(): number {
-    return Math.min(Infinity, ...this.rows.keys())
+    // Times whose entries were all deleted are still in the heap.
+    while (this.#times.earliest !== Infinity && !this.rows.has(this.#times.earliest)) this.#times.pop()
+    return this.#times.earliest
   }
   take(upTo: number): readonly DueEntry<V>[] {
     const time = this.earliest()

@@ -54,7 +54,7 @@ export function memoryHome(options: MemoryHomeOptions = {}): MemoryHome {
       return [...disks.keys()].sort()
     },
     async close() {
-      for (const store of [...open.values()]) await store.close()
+      await Promise.all([...open.values()].map((store) => store.close()))
     },
     crash() {
       for (const store of open.values()) store.abandon()
@@ -86,6 +86,11 @@ class Disk {
     this.bytes -= key.length + before.length
     this.values.delete(key)
     this.order.delete(key)
+  }
+
+  clear(from: KeyBytes, to: KeyBytes): void {
+    const keys = Array.from(this.order.range(from, to))
+    for (const key of keys) this.delete(key)
   }
 }
 
@@ -135,7 +140,7 @@ class MemoryStore implements Store {
     disk.writes += 1
     const fault = this.#options.faultAt?.(this.#task, disk.writes)
     if (fault === 'before') throw this.#failed('nothing was done')
-    for (const { from, to } of ranges) for (const key of [...disk.order.range(toKeyBytes(from), toKeyBytes(to))]) disk.delete(key)
+    for (const { from, to } of ranges) disk.clear(toKeyBytes(from), toKeyBytes(to))
     for (const { key, value } of writes) {
       if (value === null) disk.delete(toKeyBytes(key))
       else disk.put(toKeyBytes(key), Buffer.from(value))

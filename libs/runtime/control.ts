@@ -115,7 +115,7 @@ async function writeManifest(context: ControlContext, wiring: Wiring): Promise<v
   }
 }
 
-function checkManifest(stored: Manifest, wiring: Wiring): void {
+export function checkManifest(stored: Manifest, wiring: Wiring): void {
   const differences = manifestDifferences(stored, manifestOf(wiring, stored.stateId))
   if (differences.length === 0) return
   const { name, version } = wiring.plan

@@ -3,7 +3,7 @@
  * manifest fits the topology. Changes nothing that exists.
  */
 import { Fault } from '../faults/fault.ts'
-import { ensureManifest, readControl } from './control.ts'
+import { checkManifest, ensureManifest, readControl } from './control.ts'
 import type { ControlContext } from './control.ts'
 import { complaintsAbout, internalTopics } from './internal-topics.ts'
 import type { InternalTopic } from './internal-topics.ts'
@@ -37,14 +37,20 @@ export async function prepare(context: ControlContext, plan: TopologyPlan, setti
   return { wiring, manifest, recordBytesMax: await recordLimits(log, wiring) }
 }
 
-/** Creates what is missing at the first run. Later a missing one was deleted: its content is lost, and an empty one would hide that. */
-async function ensureInternalTopics(context: ControlContext, wiring: Wiring, topics: readonly InternalTopic[]): Promise<void> {
+/** Creates what is missing at the first run, and answers their names. Later a missing one was deleted: its content is lost, and an empty one would hide that. */
+export async function ensureInternalTopics(
+  context: ControlContext,
+  wiring: Wiring,
+  topics: readonly InternalTopic[],
+): Promise<readonly string[]> {
   const { admin } = context.log
   const existing = await admin.describeTopics(topics.map((topic) => topic.name))
   const missing = topics.filter((topic) => !existing.has(topic.name))
-  if (missing.length === 0) return
+  if (missing.length === 0) return []
   const known = existing.has(wiring.names.control) ? (await readControl(context, wiring.names.control)).manifest : undefined
   if (known !== undefined) {
+    // What is missing may be new in this release: then that is what to say.
+    checkManifest(known, wiring)
     const names = missing.map((topic) => topic.name).join(', ')
     throw new Fault(
       'MR5006',
@@ -54,6 +60,7 @@ async function ensureInternalTopics(context: ControlContext, wiring: Wiring, top
     )
   }
   await admin.createTopics(missing)
+  return missing.map((topic) => topic.name)
 }
 
 async function checkSettings(log: Log, topics: readonly InternalTopic[]): Promise<void> {

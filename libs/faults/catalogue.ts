@@ -5,11 +5,21 @@ import { kafkaCodes } from './kafka-codes.ts'
 import { logCodes } from './log-codes.ts'
 import { recordCodes } from './record-codes.ts'
 import { registryCodes } from './registry-codes.ts'
+import { stateCodes } from './state-codes.ts'
 import { nearest } from './suggest.ts'
 import { taskCodes } from './task-codes.ts'
 import { topologyCodes } from './topology-codes.ts'
 
-const areas: readonly (readonly FaultEntry[])[] = [commandCodes, kafkaCodes, logCodes, recordCodes, registryCodes, taskCodes, topologyCodes]
+const areas: readonly (readonly FaultEntry[])[] = [
+  commandCodes,
+  kafkaCodes,
+  logCodes,
+  recordCodes,
+  registryCodes,
+  stateCodes,
+  taskCodes,
+  topologyCodes,
+]
 
 export const catalogue: readonly FaultEntry[] = areas.flat().sort((a, b) => a.code.localeCompare(b.code))
 

@@ -11,7 +11,14 @@ export const WRITER_TASK = 'cell.0'
 export const WRITER_STEP = 'totals'
 export const WRITER_KEYS = 400
 
-if (process.argv[2] === 'write') await writeForEver(process.argv[3] ?? '')
+/** Of the mode `fill`. */
+export const FILLED_KEYS = 1_000_000
+export const filledKey = (index: number): string => `customer-${String(index).padStart(9, '0')}`
+
+const [, , mode, directory = ''] = process.argv
+if (mode === 'write') await writeForEver(directory)
+if (mode === 'fill') await fill(directory)
+if (mode === 'exit') await exitWhileWriting(directory)
 
 async function writeForEver(directory: string): Promise<void> {
   const home = await rocksHome({ directory, memoryBytes: 8 * 2 ** 20, storesExpected: 1 })
@@ -35,4 +42,33 @@ async function writeForEver(directory: string): Promise<void> {
     }
     process.stdout.write(`${n}\n`)
   }
+}
+
+/** Restores a large state, says 1, and waits to be killed. */
+async function fill(directory: string): Promise<void> {
+  const home = await rocksHome({ directory, memoryBytes: 64 * 2 ** 20, storesExpected: 1 })
+  const state = TaskState.open(await home.open(WRITER_TASK), [WRITER_STEP], { cacheBytesMax: 0 })
+  const batch = 20_000
+  for (let from = 0; from < FILLED_KEYS; from += batch) {
+    const records = Array.from({ length: batch }, (_, index) => ({
+      kind: 'user' as const,
+      key: Buffer.from(`\x01v${filledKey(from + index)}`),
+      value: Buffer.from(JSON.stringify({ count: from + index, last: '2026-01-01T00:00:00.000Z' })),
+      epoch: 1,
+    }))
+    await state.restore(WRITER_STEP, records, markAt(from + batch))
+  }
+  process.stdout.write('1\n')
+  setInterval(() => undefined, 60_000)
+}
+
+/** Ends the process while a thread writes and another reads. */
+async function exitWhileWriting(directory: string): Promise<void> {
+  const home = await rocksHome({ directory, memoryBytes: 8 * 2 ** 20, storesExpected: 1 })
+  const store = await home.open(WRITER_TASK)
+  const writes = Array.from({ length: 50_000 }, (_, index) => ({ key: Buffer.from(filledKey(index)), value: Buffer.alloc(100) }))
+  await store.write(writes)
+  void store.write(writes)
+  void store.getMany(writes.map(({ key }) => key))
+  setTimeout(() => process.exit(0), 5)
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,18 +8,20 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { inspectStore } from '../../../libs/state/inspect.ts'
 import { rocksHome } from '../../../libs/state/rocksdb-store.ts'
-import { WRITER_KEYS, WRITER_STEP, WRITER_TASK } from '../../support/state-writer.ts'
+import { TaskState } from '../../../libs/state/task-state.ts'
+import { FILLED_KEYS, WRITER_KEYS, WRITER_STEP, WRITER_TASK, filledKey } from '../../support/state-writer.ts'
+import { json } from '../../support/state-samples.ts'
 
+const script = join(import.meta.dirname, '../../support/state-writer.ts')
 let directory = ''
-beforeAll(() => {
+beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'millrace-crash-'))
 })
-afterAll(() => rmSync(directory, { recursive: true }))
+afterEach(() => rmSync(directory, { recursive: true }))
 
 /** Starts the writer; resolves when it has said `commits` commits. `last` is the last one it has said. */
-async function startWriter(commits: number): Promise<{ readonly process: ChildProcess; last(): number }> {
-  const script = join(import.meta.dirname, '../../support/state-writer.ts')
-  const child = spawn(process.execPath, [script, 'write', directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function startWriter(commits: number, mode: 'write' | 'fill' = 'write'): Promise<{ readonly process: ChildProcess; last(): number }> {
+  const child = spawn(process.execPath, [script, mode, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
   let last = 0
   let said = 0
   await new Promise<void>((resolve, reject) => {
@@ -69,5 +71,30 @@ describe('a worker that is killed with -9 while it writes', () => {
     }
     await (await home.open(WRITER_TASK)).close()
     await home.close()
+  }, 30_000)
+
+  it('opens 1,000,000 keys at once when it starts again, all of them there', async () => {
+    const writer = await startWriter(1, 'fill')
+    await kill(writer.process)
+    const begun = performance.now()
+    const home = await rocksHome({ directory, memoryBytes: 64 * 2 ** 20, storesExpected: 1 })
+    const state = TaskState.open(await home.open(WRITER_TASK), [WRITER_STEP], { cacheBytesMax: 0 })
+    const openMs = performance.now() - begun
+    const cell = state.cells(WRITER_STEP).value('v', json<{ count: number }>())
+    expect(state.mark?.n).toBe(FILLED_KEYS)
+    for (let index = 0; index < FILLED_KEYS; index += 99_999) expect(cell.get(filledKey(index))?.count).toBe(index)
+    await home.close()
+    // Measured: 0.1 to 0.2 s. Reading them all would take ten times longer than this bound.
+    expect(openMs).toBeLessThan(3_000)
+  }, 120_000)
+})
+
+describe('a process that ends by itself', () => {
+  it('while its threads write and read, ends as it wanted to', async () => {
+    const child = spawn(process.execPath, [script, 'exit', directory], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let complaints = ''
+    child.stderr.on('data', (text) => (complaints += String(text)))
+    const [code, signal]: unknown[] = await once(child, 'close')
+    expect([code, signal, complaints]).toEqual([0, null, ''])
   }, 30_000)
 })

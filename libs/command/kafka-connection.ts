@@ -27,7 +27,21 @@ export function kafkaOptions(settings: Settings): KafkaOptions {
   }
 }
 
-const noteTo =
-  (logger: Logger): KafkaLogger =>
-  (level, message, details) =>
-    logger[level](details, message)
+/** A broker that is away is reported by every attempt to reach it: once in this time is enough. */
+const REPEAT_MS = 30_000
+
+function noteTo(logger: Logger): KafkaLogger {
+  const last = new Map<string, { readonly at: number; count: number }>()
+  return (level, message, details) => {
+    const line = `${level} ${message}`
+    const now = performance.now()
+    const before = last.get(line)
+    if (before !== undefined && now - before.at < REPEAT_MS) {
+      before.count++
+      return
+    }
+    if (last.size > 1_000) last.clear()
+    last.set(line, { at: now, count: 0 })
+    logger[level](before === undefined || before.count === 0 ? details : { ...details, repeated: before.count }, message)
+  }
+}

@@ -1,10 +1,11 @@
 /** Checks of this machine: Node, RocksDB, state directory, disk, descriptors, memory. */
 import { constants, existsSync, readFileSync } from 'node:fs'
-import { access, mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { access, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Settings } from '../runtime/settings.ts'
 import { attempt, failed, ok, skipped, warning, type Check } from './checks.ts'
+import { makeDirectory } from './make-directory.ts'
 import { bytes } from './text-table.ts'
 
 const GIB = 2 ** 30
@@ -38,7 +39,7 @@ async function rocksdbCheck(): Promise<readonly Check[]> {
 async function directoryCheck(directory: string): Promise<readonly Check[]> {
   const name = 'state directory'
   // The first directory that had to be made, to leave no trace.
-  const made = await mkdir(directory, { recursive: true, mode: 0o700 })
+  const made = makeDirectory(directory)
   await access(directory, constants.W_OK | constants.X_OK)
   const probe = join(directory, `.doctor-${process.pid}`)
   await writeFile(probe, 'x')

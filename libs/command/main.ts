@@ -100,8 +100,8 @@ class Session implements CommandContext {
   }
 
   async close(): Promise<void> {
-    const log = await this.#log?.catch(() => undefined)
-    await log?.close()
+    const [opened] = await Promise.allSettled([this.#log])
+    if (opened.status === 'fulfilled') await opened.value?.close()
   }
 
   async #connect(): Promise<Log> {

@@ -23,8 +23,11 @@ if (isNewEnough) {
     process.on('disconnect', () => process.exit(128 + constants.signals.SIGKILL))
     process.channel?.unref()
   }
+  // `millrace config | head`: who reads has seen enough.
+  process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   const { main } = await import('./main.ts')
-  process.exitCode = await main(process.argv.slice(2))
+  // Not only the exit code: what could not be closed must not keep the process alive.
+  process.exit(await main(process.argv.slice(2)))
 } else {
   const node = process.env[CHILD] === undefined ? newerNode() : undefined
   if (node === undefined) {

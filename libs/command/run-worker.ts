@@ -28,7 +28,8 @@ export async function runWorker(context: CommandContext): Promise<ExitCode> {
   const topology = await loadTopology(module, context.io.directory)
   const logger = createLogger({
     level: settings.logLevel,
-    format: context.json ? 'json' : settings.logFormat,
+    format: logFormatOf(settings, context.io.isTerminal && !context.json),
+    destination: { write: (line) => context.io.out(line.trimEnd()) },
     secrets: secretsOf(settings),
     fields: { application: topology.plan.name, version: topology.plan.version },
   })
@@ -37,12 +38,15 @@ export async function runWorker(context: CommandContext): Promise<ExitCode> {
     return await runWorkers(context, topology, settings, logger)
   } catch (error) {
     // Said once, where the rest of the worker's story is.
-    logger.fatal({ err: error }, 'the worker cannot work')
+    sayFault(logger, error)
     return exitCodeOf(error)
   } finally {
     stopWatching()
   }
 }
+
+const logFormatOf = ({ logFormat }: Settings, isTerminal: boolean): 'json' | 'text' =>
+  logFormat === 'auto' ? (isTerminal ? 'text' : 'json') : logFormat
 
 async function runWorkers(context: CommandContext, topology: LoadedTopology, settings: Settings, logger: Logger): Promise<ExitCode> {
   const id = `${hostname()}-${process.pid}`
@@ -169,7 +173,7 @@ async function failedCode(
   context: CommandContext,
   logger: Logger,
 ): Promise<ExitCode> {
-  logger.fatal({ err: end.fault }, 'the worker has failed')
+  sayFault(logger, end.fault)
   await stopWithin(worker, settings, context, logger)
   return end.fault instanceof Fault ? exitCodeOf(end.fault) : exitCodes.fault
 }
@@ -180,6 +184,19 @@ async function stopWithin(worker: RunningWorker, settings: Settings, context: Co
   const stop = worker.stop().catch((err: unknown) => logger.warn({ err }, 'not everything could be closed'))
   await Promise.race([stop, context.world.clock.sleep(settings.shutdownMs, cancel.signal)])
   cancel.abort()
+}
+
+/** The message of a fault is the line; a code that `millrace explain` knows stands beside it. */
+function sayFault(logger: Logger, error: unknown): void {
+  if (error instanceof Fault) logger.fatal({ code: error.code, place: error.place, ...causeOf(error) }, error.message)
+  else logger.fatal({ err: error }, 'the worker has failed by an error that is no fault of the world')
+}
+
+/** An error of the system or of Kafka is told by its words; where an error of some code was thrown is told too. */
+function causeOf({ cause, message }: Fault): object {
+  if (!(cause instanceof Error)) return cause === undefined ? {} : { because: String(cause) }
+  if ('code' in cause) return message.includes(cause.message) ? {} : { because: cause.message }
+  return { err: cause }
 }
 
 const codeOf = (signal: Signal): ExitCode => (signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated)

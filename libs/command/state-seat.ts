@@ -8,10 +8,11 @@
  * The lowest free seat is taken, so a worker that starts again finds its store of before. This is about convenience: that no two
  * processes write one store is promised by RocksDB's own lock.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { Fault } from '../faults/fault.ts'
+import { makeDirectory } from './make-directory.ts'
 
 export interface Seat {
   readonly directory: string
@@ -28,10 +29,9 @@ interface Sitter {
 }
 
 const SEATS_MAX = 256
-const OWNER_ONLY = 0o700
 
 export function takeSeat(base: string): Seat {
-  makeDirectory(base)
+  prepare(base)
   for (let number = 0; number < SEATS_MAX; number++) {
     const file = join(base, `worker-${number}.pid`)
     const sitter: Sitter = {
@@ -48,9 +48,9 @@ export function takeSeat(base: string): Seat {
   })
 }
 
-function makeDirectory(base: string): void {
+function prepare(base: string): void {
   try {
-    mkdirSync(base, { recursive: true, mode: OWNER_ONLY })
+    makeDirectory(base)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Fault(
@@ -90,12 +90,14 @@ function written(file: string, sitter: Sitter): boolean {
 function readSitter(file: string): Sitter | undefined {
   try {
     const found: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    const fields = { host: '', boot: '', pid: 0, token: '', ...(typeof found === 'object' ? found : {}) }
-    return { host: String(fields.host), boot: String(fields.boot), pid: Number(fields.pid), token: String(fields.token) }
+    return isSitter(found) ? found : undefined
   } catch {
     return undefined // Half written, or just given back: nobody that we know sits there.
   }
 }
+
+const isSitter = (found: unknown): found is Sitter =>
+  typeof found === 'object' && found !== null && ['host', 'boot', 'pid', 'token'].every((field) => field in found)
 
 /** A seat of another host or boot is a volume that has moved here: nobody sits there any more. */
 function isAlive(other: Sitter, self: Sitter): boolean {

@@ -2,6 +2,7 @@
 import { Fault } from '../../faults/fault.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
 import { internalTopics } from '../../runtime/internal-topics.ts'
+import { ensureInternalTopics } from '../../runtime/prepare.ts'
 import type { LogAdmin, TopicSpec } from '../../runtime/ports/log.ts'
 import { connectionKeys } from '../connection-keys.ts'
 import type { Command, CommandContext } from '../command.ts'
@@ -56,7 +57,7 @@ function partitionsFlag(context: CommandContext): number | undefined {
 }
 
 async function create(context: CommandContext, plan: TopologyPlan, admin: LogAdmin, partitions: number | undefined): Promise<string[]> {
-  const { replicationFactor } = await context.settings()
+  const { replicationFactor, restoreStallMs } = await context.settings()
   const created: string[] = []
   if (context.has('external') && partitions !== undefined) {
     const config = context.has('retain') ? { 'retention.ms': '-1' } : {}
@@ -64,7 +65,8 @@ async function create(context: CommandContext, plan: TopologyPlan, admin: LogAdm
   }
   const wiring = wiringOf(plan, await readTopicFacts(admin, externalTopicsOf(plan)))
   if (wiring instanceof Fault) throw wiring
-  created.push(...(await createMissing(admin, internalTopics(wiring, replicationFactor))))
+  const control = { log: await context.log(), clock: context.world.clock, stallMs: restoreStallMs, signal: new AbortController().signal }
+  created.push(...(await ensureInternalTopics(control, wiring, internalTopics(wiring, replicationFactor))))
   return created
 }
 

@@ -24,6 +24,16 @@ const forbidden = (): never => {
 const noWorld: World = { clock: realWorld.clock, openLog: forbidden, openStores: forbidden, onSignal: forbidden, exit: forbidden }
 
 export async function millrace(words: readonly string[], options: TerminalOptions = {}): Promise<Said> {
+  return await start(words, options).ended
+}
+
+/** A command that goes on; `out` grows while it runs. */
+export interface Running {
+  readonly ended: Promise<Said>
+  readonly out: readonly string[]
+}
+
+export function start(words: readonly string[], options: TerminalOptions = {}): Running {
   const out: string[] = []
   const err: string[] = []
   const io = {
@@ -34,6 +44,6 @@ export async function millrace(words: readonly string[], options: TerminalOption
     directory: options.directory ?? tmpdir(),
   }
   const world = options.world === 'real' ? realWorld : (options.world ?? noWorld)
-  const code = await main(words, io, world)
-  return { code, out: out.join('\n'), err: err.join('\n') }
+  const ended = main(words, io, world).then((code) => ({ code, out: out.join('\n'), err: err.join('\n') }))
+  return { ended, out }
 }

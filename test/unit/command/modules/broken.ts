@@ -1,0 +1,2 @@
+/** A module whose import fails. */
+throw new TypeError('the price list is not there')

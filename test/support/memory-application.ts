@@ -38,6 +38,8 @@ export interface WorkerRequest {
   /** Another release of the same application. */
   readonly release?: Topology
   readonly probe?: CommitProbe
+  /** It dies, as by kill -9, the `nth` time that one of its commits comes to that point. The start of each task is a commit too. */
+  readonly dies?: { readonly at: CommitPoint; readonly nth: number }
 }
 
 export interface Note {
@@ -51,7 +53,9 @@ export interface Seat {
   readonly connection: MemoryConnection
   readonly home: MemoryHome
   readonly notes: Note[]
+  /** False: the test does not count on it (any more). */
   alive: boolean
+  killed: boolean
 }
 
 const ANY_TIMESTAMP = { 'message.timestamp.after.max.ms': '9223372036854775807' }
@@ -100,6 +104,7 @@ export class MemoryApplication {
     const connection = this.log.connect()
     const home = request.home ?? memoryHome()
     const notes: Note[] = []
+    let points = 0
     const worker = new Worker({
       plan: request.release === undefined ? this.plan : planOf(request.release),
       log: request.seenAs?.(connection) ?? connection,
@@ -108,9 +113,15 @@ export class MemoryApplication {
       settings: { ...this.#settings, ...request.settings },
       id: connection.name,
       note: (level, message) => void notes.push({ level, message }),
-      ...(request.probe === undefined ? {} : { probe: request.probe }),
+      probe: (task, point) => {
+        if (seat.killed) throw new Error('the worker is dead')
+        request.probe?.(task, point)
+        if (point !== request.dies?.at || ++points !== request.dies.nth) return
+        this.kill(seat)
+        throw new Error('the worker dies here')
+      },
     })
-    const seat: Seat = { worker, connection, home, notes, alive: true }
+    const seat: Seat = { worker, connection, home, notes, alive: true, killed: false }
     this.seats.push(seat)
     return { seat, ready: worker.start() }
   }
@@ -138,6 +149,7 @@ export class MemoryApplication {
     seat.connection.kill()
     seat.home.crash()
     seat.alive = false
+    seat.killed = true
   }
 
   /** Lets time pass while a promise is waited for. */
@@ -252,14 +264,3 @@ export class MemoryApplication {
 }
 
 const isOf = (one: Task | Worker, name: string): boolean => !('name' in one) || one.name === name
-
-/** Kills the worker the `nth` time that one of its commits comes to the point. */
-export function killAt(app: MemoryApplication, seat: () => Seat, point: CommitPoint, nth = 1): CommitProbe {
-  let seen = 0
-  return (_task, at) => {
-    if (!seat().alive) throw new Error('the worker is dead')
-    if (at !== point || ++seen !== nth) return
-    app.kill(seat())
-    throw new Error('the worker dies here')
-  }
-}

@@ -233,20 +233,4 @@ export const taskCodes: readonly FaultEntry[] = [
     example:
       'orders.3: the broker refuses what a timer, a window or a table has led to: record 0 for shop.v1.totals.changelog:3 has 1100000 bytes',
   },
-  {
-    code: 'MR5041',
-    title: 'A record cannot be used and the source says stop',
-    story:
-      "The record cannot be decoded or has no valid key or time, and its source has onRefused: 'stop'. Nothing behind it was processed.",
-    cure: "Mend what writes such records. To pass this one set onRefused to 'dead-letter' or 'skip'.",
-    example: 'ride-requests-2@1203 cannot be used (value): Unexpected token',
-  },
-  {
-    code: 'MR5042',
-    title: 'User code failed on a record and the source says stop',
-    story:
-      "A function of the topology threw on a record whose source has onRefused: 'stop' (or thousands of records failed one after another). Nothing of the transaction was committed.",
-    cure: "Mend the code and start again, or set onRefused to 'dead-letter' to set such records aside.",
-    example: 'user code failed on the record ride-requests:2:1203: amount is not a number',
-  },
 ]

@@ -77,7 +77,7 @@ export function resultTooLarge(task: TaskWiring, error: Fault): Fault {
 export function refusalStops(task: TaskWiring, { queue, raw }: ItemInHand, reason: string, message: string): Fault {
   const { topic, partition } = queue.wiring
   return new Fault(
-    'MR5041',
+    'MR6001',
     'stop-task',
     `${topic}-${partition}@${raw.offset} cannot be used (${reason}): ${message}. The source says onRefused: 'stop'; mend the record's producer and set onRefused to 'dead-letter' or 'skip' to pass it`,
     { place: { topic, partition, offset: raw.offset, task: task.name } },

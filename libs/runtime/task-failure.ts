@@ -51,7 +51,7 @@ function pauseOf(fault: Fault, { failures, heartbeatIntervalMs }: FailureFacts):
 
 const userCodeStops = (failed: RecordFailed, task: string): Fault =>
   new Fault(
-    'MR5042',
+    'MR6002',
     'stop-task',
     `user code failed on the record ${failed.id}: ${failed.message}. Nothing of it was committed; mend the code and start again, or set onRefused to 'dead-letter' to set such records aside`,
     { place: { task }, cause: failed },

@@ -163,7 +163,7 @@ describe('garbage in the input', () => {
     await app.append('payments', new Map([[1, [...fine, record('a', '{'), ...fine]]]))
     const worker = app.start({ environment: { ENGINE_TEST_POLICY: 'stop' } })
     const stopped = await worker.untilSaid('cannot be used (value)')
-    expect(stopped[0]?.['code']).toBe('MR5041')
+    expect(stopped[0]?.['code']).toBe('MR6001')
     expect(stopped[0]?.msg).toContain(`${app.topic('payments')}-1@10 `)
     expect(await app.committed('payments', PARTITIONS)).toBeLessThanOrEqual(10)
     expect(await app.read(app.internal('dead-letters'))).toEqual([])

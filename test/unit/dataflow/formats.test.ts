@@ -180,7 +180,7 @@ describe('the structured form', () => {
 
   it.each([
     ['an instance of a class', { price: new Money() }, /an instance of Money cannot be kept/],
-    ['a function', { then: () => 1 }, /a function cannot be kept/],
+    ['a function', { later: () => 1 }, /a function cannot be kept/],
     ['a value that refers to itself', circle(), /refers to itself/],
     ['a pattern', /x/, /an instance of RegExp/],
   ])('refuses %s, which would not come back as it was', (_, value, message) => {

@@ -33,6 +33,11 @@ function faultOf(build: (flow: Flow) => unknown, name = 'app', version = 1): Fau
 }
 const untyped = (build: (flow: Untyped) => unknown): Fault => faultOf((flow) => build(flow as unknown as Untyped))
 
+const keyedByNothing = (flow: Untyped): unknown => {
+  const keyed = flow['stream']?.(orders)['keyBy']?.('', () => 'x')
+  return keyed?.['to']?.(results)
+}
+
 describe('a topology is refused when it is built', () => {
   it('for two steps with one name, naming both places', () => {
     const fault = faultOf((flow) => {
@@ -68,13 +73,7 @@ describe('a topology is refused when it is built', () => {
 
   it.each([
     ['count', (flow: Untyped) => flow['stream']?.(orders)['count']?.()['to']?.(counts)],
-    [
-      'keyBy',
-      (flow: Untyped) =>
-        flow['stream']?.(orders)
-          ['keyBy']?.('', () => 'x')
-          ['to']?.(results),
-    ],
+    ['keyBy', (flow: Untyped) => keyedByNothing(flow)],
     ['process', (flow: Untyped) => flow['stream']?.(orders)['process']?.(undefined, { onRecord: () => undefined })],
   ])('for a step that owns something and has no name: %s', (word, build) => {
     const fault = untyped(build)

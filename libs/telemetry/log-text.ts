@@ -43,7 +43,7 @@ function errorText(error: unknown): string {
     cause: undefined,
     ...error,
   }
-  const text = typeof code === 'string' || typeof stack !== 'string' ? `${String(code ?? type)}: ${String(message)}` : stack
+  const text = typeof stack !== 'string' ? `${String(code ?? type)}: ${String(message)}` : stack
   const own = text.replaceAll(/^/gm, '    ')
   return cause === undefined ? `${own}\n` : `${own}\n    because of\n${errorText(cause)}`
 }

@@ -83,10 +83,13 @@ export function errorFields(error: unknown, depth = 0): unknown {
     type: error.name,
     message: error.message,
     ...fieldsOf(error),
-    ...(depth === 0 ? { stack: error.stack } : {}),
+    // A fault of the world says in its message what to do; where it was thrown helps nobody.
+    ...(depth === 0 && !isFault(error) ? { stack: error.stack } : {}),
     ...(error.cause === undefined || depth > 8 ? {} : { cause: errorFields(error.cause, depth + 1) }),
   }
 }
+
+const isFault = (error: Error): boolean => 'code' in error && typeof error.code === 'string' && /^MR\d{4}$/.test(error.code)
 
 /** `code`, `action` and `place` of a Fault, and `code` of Node's own errors. */
 function fieldsOf(error: Error): Fields {

@@ -91,6 +91,12 @@ class Builder {
     if (partitions !== undefined && (!Number.isInteger(partitions) || partitions < 1)) {
       graph.problem('MR1010', `partitions: ${partitions} of "${graph.path(name)}" must be a whole number from 1`)
     }
+    if (options.key?.open !== undefined || options.key?.prepareDecode !== undefined) {
+      graph.problem(
+        'MR1022',
+        `the key format ${options.key.name} of "${graph.path(name)}" asks a registry, and repartition topics are read by this topology alone: leave it out, or use text, int64 or bytes`,
+      )
+    }
     return graph.add<RekeyNode>({
       kind,
       name: graph.path(name),

@@ -151,4 +151,11 @@ export const topologyCodes: readonly FaultEntry[] = [
     cure: 'Give the step what its message asks for.',
     example: '[MR1021] map() needs a function, and was given undefined',
   },
+  {
+    code: 'MR1022',
+    title: 'A repartition topic would need a schema registry',
+    story: `keyBy() and groupBy() write internal topics, which only this topology reads; a key format over a registry would add a request and a schema for nothing. ${REPORTED}`,
+    cure: 'Leave the key format of the step out, or use text, int64 or bytes.',
+    example: '[MR1022] the key format registry avro of "by-city" asks a registry',
+  },
 ]

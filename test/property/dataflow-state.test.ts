@@ -179,7 +179,7 @@ describe('keys by shape', () => {
 function shown(_: string, value: unknown): unknown {
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'number') return `#${value}`
-  return typeof value === 'string' ? `'${[...value].map((char) => char.codePointAt(0)).join()}` : value
+  return typeof value === 'string' ? `'${Buffer.from(value, 'utf16le').toString('hex')}` : value
 }
 
 describe('the structured form', () => {

@@ -28,9 +28,9 @@ import type { Change, Flow, Key, KeyedStream, Stream, Table, Timestamp, Window, 
 import { z } from 'zod'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : { readonly 'not the same': [A, B] }
-const same = <A, B>(..._: Same<A, B> extends true ? [] : [Same<A, B>]): void => undefined
-/** The type of a value, as the argument of `same`. */
-const typed = <A>(_: A): { is<B>(..._: Same<A, B> extends true ? [] : [Same<A, B>]): void } => ({ is: () => undefined })
+declare const same: <A, B>(...agrees: Same<A, B> extends true ? [] : [Same<A, B>]) => void
+/** The type of a value, as the first argument of `same`. */
+declare const typed: <A>(value: A) => { is<B>(...agrees: Same<A, B> extends true ? [] : [Same<A, B>]): void }
 
 const Order = z.object({ id: z.string(), customer: z.string(), total: z.number(), tags: z.array(z.string()) })
 type Order = z.infer<typeof Order>

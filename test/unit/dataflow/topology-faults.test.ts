@@ -24,7 +24,7 @@ interface Untyped {
 
 function faultOf(build: (flow: Flow) => unknown, name = 'app', version = 1): Fault {
   try {
-    topology(name, { version }, build as (flow: Flow) => void)
+    topology(name, { version }, build)
   } catch (error) {
     if (error instanceof Fault) return error
     throw error
@@ -206,6 +206,18 @@ describe('a topology is refused when it is built', () => {
           .count('c'),
       ),
     ).toMatchObject({ code: 'MR1010' })
+  })
+
+  it('for a repartition topic whose keys would need a registry', () => {
+    const asking = { ...text, open: () => Promise.resolve() }
+    const fault = faultOf((flow) =>
+      flow
+        .stream(orders)
+        .keyBy('a', (order) => order.city, { key: asking })
+        .count('c'),
+    )
+    expect(fault).toMatchObject({ code: 'MR1022' })
+    expect(fault.message).toMatch(/the key format text of "a" asks a registry/)
   })
 
   it('for a step with state over keys in different formats', () => {

@@ -75,21 +75,16 @@ describe('the log as text', () => {
     expect(asText(line, false)).toBe('12:04:05.123 warn  behind task=rides.0 note="two words"\n')
   })
 
-  it('shows an error with a code by its message, and any other by its stack', () => {
-    const fault = asText(
-      JSON.stringify({
-        level: 'error',
-        msg: 'x',
-        err: { code: 'MR3020', message: 'no broker', stack: 'at here', cause: { type: 'Error', message: 'refused' } },
-      }),
-      false,
-    )
+  it('shows a fault by its code, message and causes, and any other error by its stack', () => {
+    const shown = (err: unknown): string => {
+      const [line = ''] = written({}, (logger) => logger.error({ err }, 'x'))
+      return asText(line, false)
+    }
+    const fault = shown(new Fault('MR3020', 'retry', 'no broker', { cause: new Error('refused') }))
     expect(fault).toContain('MR3020: no broker')
-    expect(fault).toContain('because of')
-    expect(fault).not.toContain('at here')
-    expect(asText(JSON.stringify({ level: 'error', msg: 'x', err: { message: 'm', stack: 'TypeError: m\n  at here' } }), false)).toContain(
-      'at here',
-    )
+    expect(fault).toMatch(/because of\n +Error: refused/)
+    expect(fault).not.toContain(' at ')
+    expect(shown(new TypeError('odd'))).toMatch(/TypeError: odd\n +at /)
   })
 
   it('passes on what is no JSON', () => {

@@ -9,14 +9,15 @@ import { commonFlags } from '../../../libs/command/parse-arguments.ts'
 import { flagOf } from '../../../libs/runtime/settings.ts'
 import { exampleOf, problemsOf, tsconfig, write } from './examples.ts'
 import type { Example } from './examples.ts'
-import { blocksOf, commandLinesOf, linksOf, pageText, root } from './markdown.ts'
-import type { CommandLine } from './markdown.ts'
+import { anchorsOf, blocksOf, commandLinesOf, linksOf, pageText, root } from './markdown.ts'
+import type { CommandLine, Link } from './markdown.ts'
 
 const run = promisify(execFile)
 const node = join(root, 'node_modules/.bin/node')
 
-/** Pages for users. */
+/** All pages; those of libs are for developers, and show sketches. */
 const pages = ['README.md', 'ARCHITECTURE.md', ...globSync('{deploy,services,libs}/**/*.md', { cwd: root })].toSorted()
+/** Pages for users. */
 const guide = pages.filter((page) => page === 'README.md' || page.startsWith('deploy/') || page.startsWith('services/'))
 
 let folder: string
@@ -60,8 +61,8 @@ describe('the guide', () => {
     'has examples that compile',
     async () => {
       const where = join(folder, 'pages')
-      const examples = pages.flatMap((page) => examplesOf(page, pageText(page), where))
-      expect(examples.length).toBeGreaterThan(20)
+      const examples = guide.flatMap((page) => examplesOf(page, pageText(page), where))
+      expect(examples.length).toBeGreaterThan(15)
       write(where, examples)
       expect(problemsOf(await compile(where), examples)).toEqual([])
     },
@@ -96,10 +97,12 @@ describe('the guide', () => {
   })
 
   it('has links that lead somewhere', () => {
+    const leads = ({ file, anchor }: Link): boolean =>
+      existsSync(join(root, file)) && (anchor === '' || anchorsOf(pageText(file)).includes(anchor))
     const broken = pages.flatMap((page) =>
       linksOf(page, pageText(page))
-        .filter((target) => !existsSync(join(root, target)))
-        .map((target) => `${page} → ${target}`),
+        .filter((link) => !leads(link))
+        .map(({ file, anchor }) => `${page} → ${file}#${anchor}`),
     )
     expect(broken).toEqual([])
   })

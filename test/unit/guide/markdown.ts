@@ -63,10 +63,30 @@ export function commandLinesOf(page: string, text: string): CommandLine[] {
   )
 }
 
-/** Targets of links to files of the repository, relative to it. */
-export function linksOf(page: string, text: string): string[] {
-  return [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/\]\(([^)\s]+)\)/g)]
-    .map(([, target = '']) => target.replace(/#.*$/, ''))
-    .filter((target) => target !== '' && !/^[a-z]+:/.test(target))
-    .map((target) => join(page, '..', target))
+export interface Link {
+  /** Relative to the repository. */
+  readonly file: string
+  /** Without #; empty: the page. */
+  readonly anchor: string
 }
+
+/** Links to files of the repository. */
+export function linksOf(page: string, text: string): Link[] {
+  return [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = '']) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => {
+      const [file = '', anchor = ''] = target.split('#')
+      return { file: file === '' ? page : join(page, '..', file), anchor }
+    })
+}
+
+/** What headings are called in links, as GitHub does it. */
+export const anchorsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .trim()
+      .replaceAll(' ', '-'),
+  )

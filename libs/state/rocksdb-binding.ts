@@ -1,6 +1,6 @@
 /**
  * The native binding of @nxtedition/rocksdb 12.2.12, as far as we use it; types are from its binding.cc. We call it below its
- * abstract-level classes, whose batches cost more than twice as much for each key (README.md, "Measured").
+ * abstract-level classes, whose batches cost 1.4 to 2.2 times as much for each key (README.md, "Measured").
  *
  * Known of this version, each with a test or a measurement:
  * 1. `batch_write` runs on the calling thread: 6 to 14 ms for 7,000 random keys. Big ones go to a thread of their own.

@@ -153,6 +153,13 @@ async function restoreOne(
       report()
     },
   })
+  context.onNote('info', `${context.task}: restored ${step} from changelog position ${from} to ${fence + 1}, ${bytesRead} bytes read`, {
+    task: context.task,
+    step,
+    from,
+    to: fence + 1,
+    bytesRead,
+  })
   // A rebuild that took longer than tombstones are kept may have missed one (KIP-1259).
   if (context.clock.now() - begun > deleteRetentionMs / 2) {
     throw new Fault(

@@ -189,17 +189,16 @@ describe('what a local store and a restore must not do', () => {
       await app.settle()
     }
     await app.stop(first)
-    let second: Seat | undefined
     const home = memoryHome()
     let fetches = 0
     app.log.faults = {
       before: ({ operation, topic }) => {
-        if (operation === 'fetch' && topic === CHANGELOG && ++fetches === 4 && second !== undefined) app.kill(second)
+        if (operation === 'fetch' && topic === CHANGELOG && ++fetches === 4) app.kill(second)
         return undefined
       },
     }
-    second = app.launch({ home }).seat
-    await app.until(() => second?.alive === false, 'it dies in the restore')
+    const second: Seat = app.launch({ home }).seat
+    await app.until(() => second.killed, 'it dies in the restore')
     app.log.faults = {}
     const half = await markOf(home, 'clicks.0')
     expect(half.complete).toBe(false)

@@ -37,7 +37,12 @@ export class Fault extends Error {
   readonly action: FaultAction
   readonly place: FaultPlace
 
-  constructor(code: FaultCode, action: FaultAction, message: string, options: { readonly place?: FaultPlace; readonly cause?: unknown } = {}) {
+  constructor(
+    code: FaultCode,
+    action: FaultAction,
+    message: string,
+    options: { readonly place?: FaultPlace; readonly cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.action = action

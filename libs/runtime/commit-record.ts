@@ -64,7 +64,15 @@ export function decodeCommitRecord(value: Uint8Array): CommitRecord | undefined 
     return undefined
   }
   // The fields were written by encodeCommitRecord of this or an older release; absent maps are empty.
-  return { watermarks: {}, markersIn: {}, identity: {}, firstNeeded: {}, changelogEnds: {}, markerOut: undefined, ...parsed } as unknown as CommitRecord
+  return {
+    watermarks: {},
+    markersIn: {},
+    identity: {},
+    firstNeeded: {},
+    changelogEnds: {},
+    markerOut: undefined,
+    ...parsed,
+  } as unknown as CommitRecord
 }
 
 /** The marker in the metadata of a committed offset: an offset with one never means that somebody moved it. */

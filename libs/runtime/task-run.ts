@@ -78,7 +78,7 @@ export class TaskRun {
   #advanceDue = false
   #inFlight: Promise<void> | undefined
   #unsettled: UnsettledLayer | undefined
-  #failure: unknown
+  #failure: Error | undefined
   #lastCommitAt: number
   readonly totals: TaskCounters
 
@@ -338,7 +338,7 @@ export class TaskRun {
       },
       (error: unknown) => {
         this.#inFlight = undefined
-        this.#failure = this.#explained(error, layer, wasCareful) ?? new Error('the commit failed without a reason')
+        this.#failure = asError(this.#explained(error, layer, wasCareful))
         this.#context.wake()
       },
     )
@@ -391,3 +391,5 @@ export class TaskRun {
     if (this.#failure !== undefined) throw this.#failure
   }
 }
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown }))

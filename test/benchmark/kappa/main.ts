@@ -16,6 +16,7 @@ import { startKafka, type RunningKafka } from '../../../deploy/local-kafka/start
 import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
 import { settingTable } from '../../../libs/runtime/settings.ts'
 import { Bench } from './bench.ts'
+import type { ContenderName } from './contenders.ts'
 import { profileLines } from './cpu-profile.ts'
 import type { Measurement } from './measure.ts'
 import { readOptions, usage, type BenchOptions } from './options.ts'
@@ -92,6 +93,11 @@ function report({ threads, target }: BenchOptions, outcome: Outcome, versions: V
   ]
   if (ratio !== undefined) {
     lines.push(`Millrace runs at ${ratio.toFixed(2)} times Kafka Streams${target > 0 ? `; wanted: ${target} or better` : ''}`)
+  }
+  const cpuOf = (wanted: ContenderName): number | undefined => summaries.find(({ name }) => name === wanted)?.cpuMicrosecondsPerRecord
+  const [own, peer] = [cpuOf('millrace'), cpuOf('kafka-streams')]
+  if (own !== undefined && peer !== undefined) {
+    lines.push(`and takes ${(own / peer).toFixed(2)} times its processor time for each record, which hardly depends on who else is at work`)
   }
   if (summaries.some(({ name }) => name === 'millrace')) {
     const memory = `Millrace's memory above its start is ${isWithinBudget ? 'within' : 'ABOVE'} what its settings allow`

@@ -12,7 +12,7 @@ const OWNER_ONLY = 0o700
 export function makeDirectory(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found !== undefined) {
-    if (!found.isDirectory()) throw new Error(`${path} is no directory`)
+    if (!found.isDirectory()) throw Object.assign(new Error(`${path} is no directory`), { code: 'ENOTDIR' })
     return undefined
   }
   const parent = dirname(path)

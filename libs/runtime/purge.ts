@@ -5,7 +5,7 @@
 import type { Clock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
 import type { Task } from './task.ts'
-import type { Note } from './worker.ts'
+import type { Note } from './note.ts'
 
 const PURGE_INTERVAL_MS = 30_000
 

@@ -3,9 +3,11 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Fault } from '../faults/fault.ts'
 import type { InputQueue } from './input-queue.ts'
 import { STATUS_VERSION, totalsOf } from './status.ts'
-import type { FaultStatus, InputStatus, RestoreStatus, TaskStatus, WorkerStatus } from './status.ts'
+import type { FaultStatus, InputStatus, RestoreStatus, TaskStatus, WorkerState, WorkerStatus } from './status.ts'
 import type { Task } from './task.ts'
-import type { Worker } from './worker.ts'
+import type { TopologyPlan } from '../dataflow/plan.ts'
+import type { Clock } from './ports/clock.ts'
+import type { GroupIdentity } from './ports/log.ts'
 
 const delays = monitorEventLoopDelay({ resolution: 10 })
 delays.enable()
@@ -16,11 +18,20 @@ const milliseconds = (nanoseconds: number): number => (Number.isFinite(nanosecon
 const faultStatus = (fault: Error | undefined, at: number): FaultStatus | undefined =>
   fault === undefined ? undefined : { code: fault instanceof Fault ? fault.code : 'internal', message: fault.message, at }
 
-export function workerStatus(worker: Worker): WorkerStatus {
+/** What the document is made from: a worker as its status sees it. */
+export interface WorkerFacts {
+  readonly options: { readonly plan: TopologyPlan; readonly clock: Clock; readonly id?: string; readonly millraceVersion?: string }
+  readonly identity: GroupIdentity
+  readonly state: WorkerState
+  readonly startedAt: number
+  readonly tasks: ReadonlyMap<string, Task>
+  readonly fault: Error | undefined
+}
+
+export function workerStatus(worker: WorkerFacts): WorkerStatus {
   const { plan, clock, id, millraceVersion } = worker.options
   const now = clock.now()
   const tasks = [...worker.tasks.values()].map((task) => taskStatus(task, now))
-  const running = tasks.some((task) => task.state === 'running')
   return {
     version: STATUS_VERSION,
     at: now,
@@ -34,7 +45,7 @@ export function workerStatus(worker: Worker): WorkerStatus {
       startedAt: worker.startedAt,
       nodeVersion: process.versions.node,
       millraceVersion: millraceVersion ?? '0.0.0',
-      lastTurnAt: running ? Math.max(worker.lastTurnAt, lastTurnOf(worker)) : now,
+      lastTurnAt: lastTurnOf(worker.tasks.values(), now),
     },
     tasks,
     totals: totalsOf(tasks),
@@ -44,7 +55,15 @@ export function workerStatus(worker: Worker): WorkerStatus {
   }
 }
 
-const lastTurnOf = (worker: Worker): number => Math.max(0, ...[...worker.tasks.values()].map((task) => task.lastTurnAt))
+/** The longest that a running task has left records waiting: one stuck task must not hide behind the others. */
+function lastTurnOf(tasks: Iterable<Task>, now: number): number {
+  let oldest = now
+  for (const task of tasks) {
+    const waits = task.state === 'running' && task.run?.queues.some((queue) => !queue.empty) === true
+    if (waits) oldest = Math.min(oldest, task.lastTurnAt)
+  }
+  return oldest
+}
 
 function taskStatus(task: Task, now: number): TaskStatus {
   const run = task.run

@@ -11,6 +11,7 @@ import type { TopologyPlan } from '../dataflow/plan.ts'
 import { assignTasks, taskId } from './assignor.ts'
 import type { CommitProbe } from './commit.ts'
 import { decodeMembers, decodeTasks, encodeMember, encodeTasks } from './group-data.ts'
+import type { Note } from './note.ts'
 import { prepare } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import type { Clock } from './ports/clock.ts'
@@ -21,8 +22,6 @@ import type { Settings } from './settings.ts'
 import type { WorkerState, WorkerStatus } from './status.ts'
 import { Task } from './task.ts'
 import { workerStatus } from './worker-status.ts'
-
-export type Note = (level: 'debug' | 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, unknown>>) => void
 
 export interface WorkerOptions {
   readonly plan: TopologyPlan
@@ -164,10 +163,8 @@ export class Worker {
     if (this.#state === 'failed' || this.#state === 'stopping' || this.#state === 'stopped') return
     this.#state = 'failed'
     this.fault = fault
-    this.options.note('error', fault.message, {
-      code: fault instanceof Fault ? fault.code : 'internal',
-      stack: fault instanceof Fault ? undefined : fault.stack,
-    })
+    // Whoever waits for `done` tells it to people.
+    this.options.note('debug', `the worker fails: ${fault.message}`, { code: fault instanceof Fault ? fault.code : 'internal' })
     const end = (): void => this.#end({ kind: 'failed', fault })
     this.#shutDown().then(end, end)
   }

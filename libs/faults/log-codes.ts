@@ -113,4 +113,13 @@ export const logCodes: readonly FaultEntry[] = [
     cure: 'Report it: Millrace writes fewer than 100 bytes there.',
     example: 'MR3015 metadata of ride-requests:0 in group surge-pricing.v2 has 5000 bytes',
   },
+  {
+    code: 'MR3016',
+    title: 'The session time-out is not allowed by the broker',
+    story:
+      'The worker asked to be taken for dead after a time that is shorter or longer than the broker allows (group.min.session.timeout.ms and group.max.session.timeout.ms). It could not join the group, and processed nothing.',
+    cure: 'Set sessionTimeoutMs to a value within the bounds of the broker (as a rule 6 seconds to 30 minutes), or change the bounds there.',
+    example:
+      'MR3016 JoinGroup: INVALID_SESSION_TIMEOUT for group surge-pricing.v1 with protocol millrace. Set sessionTimeoutMs between ...',
+  },
 ]

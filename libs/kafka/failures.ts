@@ -102,6 +102,12 @@ const table: readonly { readonly codes: readonly number[]; readonly as: FaultCod
       cure: 'Set a transaction time-out of at most transaction.max.timeout.ms of the broker.',
     },
     {
+      codes: [code.INVALID_SESSION_TIMEOUT],
+      as: 'MR3016',
+      action: 'stop',
+      cure: 'Set sessionTimeoutMs between group.min.session.timeout.ms (as a rule 6000) and group.max.session.timeout.ms of the broker.',
+    },
+    {
       codes: [code.OFFSET_METADATA_TOO_LARGE],
       as: 'MR3015',
       action: 'stop-task',

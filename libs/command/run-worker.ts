@@ -11,6 +11,7 @@ import { Metrics } from '../telemetry/metrics.ts'
 import type { CommandContext } from './command.ts'
 import { needBrokers } from './configuration-source.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
+import { boundHeapGrowth } from './heap-growth.ts'
 import { keySpellings, type KeySpelling } from './key-text.ts'
 import { secretsOf } from './secrets-of.ts'
 import { Shutdown } from './shutdown.ts'
@@ -22,6 +23,7 @@ import type { Signal } from './world.ts'
 
 /** `millrace run <module>`. */
 export async function runWorker(context: CommandContext): Promise<ExitCode> {
+  boundHeapGrowth()
   const [module = ''] = context.positionals
   const settings = await context.settings()
   needBrokers(settings)

@@ -67,6 +67,12 @@ export function addressesOf(cluster: LocalCluster): string[] {
 
 /** The cluster of this folder with the brokers that really run, or undefined when none does. */
 export function readLocalCluster(dir: string): LocalCluster | undefined {
+  const cluster = knownCluster(dir)
+  return cluster?.brokers.some((broker) => broker.pid !== undefined) === true ? cluster : undefined
+}
+
+/** Also when all of its brokers were killed. */
+function knownCluster(dir: string): LocalCluster | undefined {
   const file = join(dir, 'cluster.json')
   if (!existsSync(file)) return undefined
   // Written by this file alone (writeCluster).
@@ -75,7 +81,7 @@ export function readLocalCluster(dir: string): LocalCluster | undefined {
     ...broker,
     pid: broker.pid !== undefined && processIs(broker.pid, broker.dir) ? broker.pid : undefined,
   }))
-  return brokers.some((broker) => broker.pid !== undefined) ? { ...cluster, brokers } : undefined
+  return { ...cluster, brokers }
 }
 
 /** Formats what is new, starts all brokers and returns when clients can use them. */
@@ -223,7 +229,7 @@ function firstEnded(cluster: LocalCluster): string | undefined {
 }
 
 function expectCluster(dir: string): LocalCluster {
-  const cluster = readLocalCluster(resolve(dir))
+  const cluster = knownCluster(resolve(dir))
   if (cluster === undefined) throw new Error(`no Kafka runs in ${dir}`)
   return cluster
 }

@@ -50,6 +50,8 @@ export interface AcquireContext {
 
 export interface Acquired {
   readonly status: CommitRecord['status']
+  /** The newest commit record that stood in the log. */
+  readonly found: CommitRecord | undefined
   readonly producer: TransactionalProducer
   readonly store: Store
   readonly state: TaskState
@@ -65,7 +67,8 @@ export async function acquire(context: AcquireContext): Promise<Acquired> {
   try {
     const control = await readControl({ ...context, stallMs: context.settings.restoreStallMs }, context.controlTopic)
     if (control.manifest?.stateId !== context.manifest.stateId) throw otherLife(context)
-    const fences = await writeFences(context, producer)
+    const acquisition = randomUUID()
+    const fences = await writeFences(context, producer, acquisition)
     context.onFenced()
     const commitRecord = await findCommitRecord(context, fences)
     // Before the changelogs of another life get into the local store.
@@ -79,6 +82,7 @@ export async function acquire(context: AcquireContext): Promise<Acquired> {
       changelogs,
       positions,
       commitRecord,
+      acquisition,
       ranBefore: control.ran.has(context.task.name),
     })
     return acquired
@@ -97,7 +101,7 @@ export async function acquire(context: AcquireContext): Promise<Acquired> {
 async function checkOwnership(context: AcquireContext, producer: TransactionalProducer, error: unknown): Promise<unknown> {
   if (!(error instanceof Fault) || (error.action !== 'stop-task' && error.code !== 'MR5020')) return error
   try {
-    await writeFences(context, producer)
+    await writeFences(context, producer, randomUUID())
     return error
   } catch (fenced) {
     return fenced
@@ -110,10 +114,10 @@ const noteUnclosed = (context: AcquireContext, error: unknown): void =>
   })
 
 /** One transaction writes a fence record into the commit topic's partition and every changelog partition. Answers their offsets. */
-async function writeFences(context: AcquireContext, producer: TransactionalProducer): Promise<ReadonlyMap<string, number>> {
+async function writeFences(context: AcquireContext, producer: TransactionalProducer, nonce: string): Promise<ReadonlyMap<string, number>> {
   const { task } = context
-  const nonce = Buffer.from(randomUUID())
-  const record = (key: Uint8Array): OutgoingRecord => ({ key, value: nonce, timestamp: context.clock.now(), headers: [] })
+  const value = Buffer.from(nonce)
+  const record = (key: Uint8Array): OutgoingRecord => ({ key, value, timestamp: context.clock.now(), headers: [] })
   const batches: PartitionRecords[] = [{ topic: task.commitTopic, partition: task.partition, records: [record(COMMIT_FENCE_KEY)] }]
   for (const topic of task.changelogs.values()) batches.push({ topic, partition: task.partition, records: [record(fenceKey)] })
   const sent = await producer.send(batches)
@@ -221,6 +225,7 @@ interface Restored {
   /** Step → next changelog offset to apply. */
   readonly positions: Readonly<Record<string, number>>
   readonly commitRecord: CommitRecord | undefined
+  readonly acquisition: string
   readonly ranBefore: boolean
 }
 
@@ -231,13 +236,13 @@ async function settle(context: AcquireContext, producer: TransactionalProducer, 
   const steps = [...task.changelogs.keys()]
   const decision = await compareNow({ ...context, commitRecord, ranBefore })
   const start: CommitRecord = commitRecord ?? firstRecord(context, restored.changelogs)
-  const ledger = new TaskLedger(task, { record: start, changelogs: restored.positions })
+  const ledger = new TaskLedger(task, { record: start, changelogs: restored.positions, acquisition: restored.acquisition })
   const time = new TaskTime(
     task.inputs.map((input) => ({ id: input.id, outOfOrdernessMs: input.external?.outOfOrdernessMs, upstream: input.upstream })),
     start,
   )
   await opened.state.writeMark(markOf(start, restored.positions, steps, context.clock.now()))
-  const acquired = { status: start.status, producer, store: opened.store, state: opened.state, ledger, time }
+  const acquired = { status: start.status, found: commitRecord, producer, store: opened.store, state: opened.state, ledger, time }
   if (decision.kind === 'stay') return acquired
   if (decision.commit) {
     context.onNote('info', `${task.name} starts: ${decision.why}`, { task: task.name, positions: Object.fromEntries(decision.positions) })
@@ -258,6 +263,7 @@ const firstRecord = (context: AcquireContext, changelogs: readonly ChangelogFact
   identity: {},
   firstNeeded: Object.fromEntries(changelogs.map(({ step, logStart }) => [step, logStart])),
   changelogEnds: {},
+  acquisition: '',
 })
 
 async function commitStart(

@@ -37,6 +37,8 @@ export interface CommitRecord {
   readonly firstNeeded: Readonly<Record<string, number>>
   /** Step → position that its changelog reaches at least with this transaction: one that ends before it has lost its tail (hole H10). */
   readonly changelogEnds: Readonly<Record<string, number>>
+  /** Nonce in the fence records of the acquisition that wrote it: tells whose transaction it was. */
+  readonly acquisition: string
 }
 
 export const COMMIT_KEY: Uint8Array = Buffer.from([0x63])
@@ -70,6 +72,7 @@ export function decodeCommitRecord(value: Uint8Array): CommitRecord | undefined 
     identity: {},
     firstNeeded: {},
     changelogEnds: {},
+    acquisition: '',
     markerOut: undefined,
     ...parsed,
   } as unknown as CommitRecord

@@ -11,7 +11,7 @@ import type { Poison } from './decode.ts'
 import { InputQueue } from './input-queue.ts'
 import type { InputItem } from './input-queue.ts'
 import type { Clock } from './ports/clock.ts'
-import type { LogRecord } from './ports/log.ts'
+import type { LogRecord, PartitionReader } from './ports/log.ts'
 import type { Settings } from './settings.ts'
 import type { TaskWiring } from './wiring.ts'
 
@@ -100,5 +100,14 @@ export class TaskInputs {
     if (this.#waitingSince === undefined || this.queues.every((queue) => queue.empty)) return Infinity
     const left = this.#patienceLeft(this.#waitingSince)
     return left <= 0 ? Infinity : left
+  }
+}
+
+/** Partitions that were paused because their queue was full, and that have room again. */
+export function resumeReading(queues: readonly InputQueue[], reader: PartitionReader): void {
+  for (const queue of queues) {
+    if (!queue.paused || !queue.roomAgain) continue
+    queue.paused = false
+    reader.resume(queue.wiring)
   }
 }

@@ -14,17 +14,21 @@ import type { TaskWiring } from './wiring.ts'
 export interface LedgerStart {
   readonly record: CommitRecord
   readonly changelogs: Readonly<Record<string, number>>
+  /** Nonce of this acquisition. */
+  readonly acquisition: string
 }
 
 export class TaskLedger {
   readonly task: TaskWiring
   #record: CommitRecord
   #changelogs: Readonly<Record<string, number>>
+  readonly #acquisition: string
 
   constructor(task: TaskWiring, start: LedgerStart) {
     this.task = task
     this.#record = start.record
     this.#changelogs = start.changelogs
+    this.#acquisition = start.acquisition
   }
 
   /** The newest commit that happened. */
@@ -53,6 +57,7 @@ export class TaskLedger {
       ...change.time.saved(),
       markerOut: change.markerOut,
       changelogEnds,
+      acquisition: this.#acquisition,
     }
   }
 

@@ -35,6 +35,11 @@ export class TaskRecovery {
     return this.#careful
   }
 
+  /** Sent by the run that failed, and not known to have happened. */
+  get unsettled(): UnsettledLayer | undefined {
+    return this.#unsettled
+  }
+
   /** A run has ended; `unsettled` was sent, and its answer is not known. */
   ended(unsettled: UnsettledLayer | undefined): void {
     this.#unsettled = unsettled ?? this.#unsettled
@@ -50,7 +55,7 @@ export class TaskRecovery {
       heartbeatIntervalMs: this.#heartbeatIntervalMs,
     })
     if (answer.kind === 'refuse') this.poison.add(answer.failed.id, answer.failed.refusal)
-    if (answer.kind === 'be-careful') this.#careful = this.#unsettled?.positions
+    if (answer.kind === 'be-careful') this.#careful = this.#unsettled?.record.positions
     if (answer.kind === 'again') {
       this.#lastCode = answer.fault.code
       this.#failures += 1
@@ -58,15 +63,13 @@ export class TaskRecovery {
     return answer
   }
 
-  /** The barrier has found `record`: if the transaction without an answer did happen, its records count (P5). */
-  acquired(record: CommitRecord, totals: TaskCounters): void {
+  /** The barrier has found `record` in the log: if it is that of the transaction without an answer, its records count (P5). */
+  acquired(record: CommitRecord | undefined, totals: TaskCounters): void {
     const layer = this.#unsettled
     this.#unsettled = undefined
     this.#lastCode = undefined
-    if (layer === undefined) return
-    const standsThere = Object.entries(layer.positions).every(([id, position]) => record.positions[id] === position)
-    // The acquisition itself may have committed once more.
-    if (standsThere && (record.n === layer.n || record.n === layer.n + 1)) addCounts(totals, layer.counts)
+    if (layer !== undefined && record?.n === layer.record.n && record.acquisition === layer.record.acquisition)
+      addCounts(totals, layer.counts)
   }
 
   committed(positions: Positions): void {

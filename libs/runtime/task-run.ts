@@ -11,6 +11,7 @@ import type { TaskProgram } from '../dataflow/plan.ts'
 import { assert, Fault } from '../faults/fault.ts'
 import type { Acquired } from './acquire.ts'
 import { ActiveLayer } from './active-layer.ts'
+import type { CommitRecord } from './commit-record.ts'
 import { commitTransaction } from './commit.ts'
 import type { CommitProbe } from './commit.ts'
 import { deadLetter } from './dead-letter.ts'
@@ -54,8 +55,7 @@ export interface RunContext {
 
 /** A layer that was sent and of which nobody knows yet whether it happened. */
 export interface UnsettledLayer {
-  readonly n: number
-  readonly positions: Positions
+  readonly record: Pick<CommitRecord, 'n' | 'acquisition' | 'positions'>
   readonly counts: Readonly<TaskCounters>
 }
 
@@ -316,7 +316,7 @@ export class TaskRun {
     const wasCareful = this.#careful !== undefined
     this.#layer = new ActiveLayer()
     this.#lastCommitAt = now
-    this.#unsettled = { n: sealed.record.n, positions: sealed.record.positions, counts: layer.counts }
+    this.#unsettled = { record: sealed.record, counts: layer.counts }
     const commit = commitTransaction(
       producer,
       { task: task.name, batches: sealed.batches, identity: identity(), positions: sealed.positions },

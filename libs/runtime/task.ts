@@ -14,11 +14,12 @@ import type { FetchedBatch, PartitionReader } from './ports/log.ts'
 import type { RestoreProgress } from './restore.ts'
 import { noCounts } from './task-counters.ts'
 import type { FailureAnswer } from './task-failure.ts'
+import { resumeReading } from './task-inputs.ts'
 import { taskLife } from './task-life.ts'
 import type { TaskLifeEvent, TaskLifeState } from './task-life.ts'
 import { TaskRecovery } from './task-recovery.ts'
 import { TaskRun } from './task-run.ts'
-import type { RunContext } from './task-run.ts'
+import type { RunContext, UnsettledLayer } from './task-run.ts'
 
 export interface TaskContext
   extends
@@ -77,6 +78,10 @@ export class Task {
   }
   get held(): Acquired | undefined {
     return this.#held
+  }
+  /** Sent, and not known to have happened: `totals` do not count it. */
+  get unsettled(): UnsettledLayer | undefined {
+    return this.#run?.unsettled ?? this.#recovery.unsettled
   }
 
   /** The group gave the task to this member (again). */
@@ -197,7 +202,7 @@ export class Task {
     })
     this.restores.clear()
     this.#held = held
-    this.#recovery.acquired(held.ledger.record, this.totals)
+    this.#recovery.acquired(held.found, this.totals)
     if (held.status !== 'running') {
       this.#move(`found-${held.status}`)
       return
@@ -226,7 +231,7 @@ export class Task {
     if (fault !== undefined) throw fault
     const worked = await run.turn()
     this.lastTurnAt = this.context.clock.now()
-    this.#resumeReading(run)
+    resumeReading(run.queues, this.context.reader)
     if (run.commitDueIn() === 0) {
       if (run.inFlight === undefined) run.startCommit()
       else if (run.layerBytes >= this.context.settings.commitBytesMax) await run.inFlight
@@ -235,14 +240,6 @@ export class Task {
     const restMs = worked ? 0 : run.inFlight === undefined ? run.lookAgainIn() : Infinity
     if (restMs > 0) await this.#latch.wait(this.context.clock, restMs)
     else await this.context.clock.yield()
-  }
-
-  #resumeReading(run: TaskRun): void {
-    for (const queue of run.queues) {
-      if (!queue.paused || !queue.roomAgain) continue
-      queue.paused = false
-      this.context.reader.resume(queue.wiring)
-    }
   }
 
   /** Kept over a rebalance: goes on without restoring, but C is compared again (hole H5). */

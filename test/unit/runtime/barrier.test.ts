@@ -16,6 +16,7 @@ const record = (positions: Record<string, number>, change: Partial<CommitRecord>
   identity: {},
   firstNeeded: {},
   changelogEnds: {},
+  acquisition: '',
   ...change,
 })
 const part = (id: string, committed: PartitionFacts['committed'], change: Partial<PartitionFacts> = {}): PartitionFacts => ({

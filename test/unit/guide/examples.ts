@@ -17,6 +17,8 @@ export interface Example {
   /** What to add to a line of the file to have the line of the page. */
   readonly shift: number
   readonly block: Block
+  /** It exports `example(flow, app)`. */
+  readonly isBody: boolean
 }
 
 interface Exported {
@@ -42,12 +44,12 @@ export function exampleOf(block: Block, index: number, folder: string): Example 
   const base = block.page.replaceAll('/', '-').replace(/\.md$/, '')
   const named = /^\/\/ ([\w./-]+\.ts)\n/.exec(block.code)?.[1]
   if (named !== undefined || /^import /m.test(block.code)) {
-    return { path: join(base, named ?? `${index}.ts`), text: `${block.code}\nexport {}\n`, shift: block.line - 1, block }
+    return { path: join(base, named ?? `${index}.ts`), text: `${block.code}\nexport {}\n`, shift: block.line - 1, block, isBody: false }
   }
   const path = join(base, `${index}.ts`)
   const head = prelude(dirname(join(folder, path)))
   const text = `${head}\nexport const example = async (flow: Flow, app: Driver): Promise<void> => {\n${block.code}\n}\n`
-  return { path, text, shift: block.line - head.split('\n').length - 2, block }
+  return { path, text, shift: block.line - head.split('\n').length - 2, block, isBody: true }
 }
 
 function prelude(from: string): string {
@@ -71,6 +73,23 @@ export function write(folder: string, examples: readonly Example[]): void {
     writeFileSync(file, text)
   }
 }
+
+/** A program that builds a topology of each example that stands inside one, and prints what is refused, a line each. */
+export const buildAll = (examples: readonly Example[]): string =>
+  examples
+    .filter(({ isBody, block }) => isBody && /\bflow\b/.test(block.code) && !/\btopology\(/.test(block.code))
+    .map(
+      ({ path, block }, index) => `
+import { example as example${index} } from './${path}'
+try {
+  topology('example', { version: 1 }, (flow) => void example${index}(flow))
+} catch (error) {
+  const refusals = error.message.split('\\n').slice(1)
+  for (const refusal of refusals) console.log('${block.page}:${block.line} ' + refusal)
+}`,
+    )
+    .concat("import { topology } from 'millrace'")
+    .join('\n')
 
 /** `tsconfig.json` of the folder: the rules of the repository, but unused names are welcome in examples. */
 export const tsconfig = (folder: string): string =>

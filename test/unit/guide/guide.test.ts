@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { commands } from '../../../libs/command/commands.ts'
 import { commonFlags } from '../../../libs/command/parse-arguments.ts'
 import { flagOf } from '../../../libs/runtime/settings.ts'
-import { exampleOf, problemsOf, tsconfig, write } from './examples.ts'
+import { buildAll, exampleOf, problemsOf, tsconfig, write } from './examples.ts'
 import type { Example } from './examples.ts'
 import { anchorsOf, blocksOf, commandLinesOf, linksOf, pageText, root } from './markdown.ts'
 import type { CommandLine, Link } from './markdown.ts'
@@ -65,6 +65,21 @@ describe('the guide', () => {
       expect(examples.length).toBeGreaterThan(15)
       write(where, examples)
       expect(problemsOf(await compile(where), examples)).toEqual([])
+    },
+    TSC_TAKES_MS,
+  )
+
+  it(
+    'has examples that build',
+    async () => {
+      const where = join(folder, 'build')
+      const examples = guide.flatMap((page) => examplesOf(page, pageText(page), where))
+      write(where, examples)
+      writeFileSync(join(where, 'build.ts'), buildAll(examples))
+      const { stdout } = await run(node, ['build.ts'], { cwd: where, timeout: TSC_TAKES_MS })
+      // An example may show the beginning of a stream only (MR1005).
+      expect(stdout.split('\n').filter((line) => line !== '' && !line.includes('[MR1005]'))).toEqual([])
+      expect(stdout).toContain('[MR1005]')
     },
     TSC_TAKES_MS,
   )

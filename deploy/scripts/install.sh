@@ -15,6 +15,8 @@ contents() {
 if [ "${1:-}" = after ]; then
   patch-package --patch-dir deploy/patches
   if [ -x node_modules/.bin/node ]; then node_modules/.bin/node deploy/scripts/complete-lock.ts; fi
+  # So that `npx millrace` starts this checkout at once; npm links no package into itself.
+  ln -sf ../../libs/command/millrace.mjs node_modules/.bin/millrace
   contents >"$stamp"
 elif [ ! -f "$stamp" ] || [ "$(contents)" != "$(cat "$stamp")" ]; then
   command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or later (https://nodejs.org); Node 24 itself comes by npm" >&2; exit 1; }

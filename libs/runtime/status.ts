@@ -175,6 +175,11 @@ const sum = <T>(items: readonly T[], of: (item: T) => number): number => items.r
 const known = (values: readonly (number | null)[], merge: (a: number, b: number) => number): number | null =>
   values.reduce<number | null>((total, value) => (total === null || value === null ? null : merge(total, value)), 0)
 
+/** Lag of a task over its inputs; null while it has none open (stopped, restoring): such a task is behind by an unknown amount, not by 0. */
+export function lagOf(task: TaskStatus, of: (input: InputStatus) => number | null, merge: (a: number, b: number) => number): number | null {
+  return task.inputs.length === 0 ? null : known(task.inputs.map(of), merge)
+}
+
 /** The totals of the document, from its tasks. */
 export function totalsOf(tasks: readonly TaskStatus[]): TotalStatus {
   const inputs = tasks.flatMap((task) => task.inputs)
@@ -185,11 +190,17 @@ export function totalsOf(tasks: readonly TaskStatus[]): TotalStatus {
     restoring: inState('restoring'),
     stopped: inState('stopped'),
     lagRecords: known(
-      inputs.map((input) => input.lagRecords),
+      tasks.map((task) =>
+        lagOf(
+          task,
+          (input) => input.lagRecords,
+          (a, b) => a + b,
+        ),
+      ),
       (a, b) => a + b,
     ),
     lagSeconds: known(
-      inputs.map((input) => input.lagSeconds),
+      tasks.map((task) => lagOf(task, (input) => input.lagSeconds, Math.max)),
       Math.max,
     ),
     processed: sum(tasks, (task) => task.processed),

@@ -105,7 +105,8 @@ function draw(seen: PipelineView, cells: HottestCells, rate: Rate, workers: read
     ([worker, status]) =>
       `${worker.name} ${status?.tasks.filter((task) => task.state === 'running').length ?? 0} running of ${status?.tasks.length ?? 0}`,
   )
-  const short = `${rate.of(seen.processed).toLocaleString('en')} records/s, lag ${seen.lag?.toLocaleString('en') ?? '?'}, watermark ${clockTime(seen.watermark)}, ${cells.seen.toLocaleString('en')} prices, ${states.join(', ')}`
+  const running = seen.tasks.filter((task) => task.state === 'running').length
+  const short = `${running} of ${TASKS} tasks run, ${rate.of(seen.processed).toLocaleString('en')} records/s, lag ${running === TASKS ? (seen.lag?.toLocaleString('en') ?? '?') : '?'}, watermark ${clockTime(seen.watermark)}, ${cells.seen.toLocaleString('en')} prices, ${states.join(', ')}`
   const lines = [`  ${short}`, ...cells.top(5).map((line) => `    ${line}`)]
   while (lines.length < 6) lines.push('')
   return [lines, workers.length === 0 ? 'no worker' : short]

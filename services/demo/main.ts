@@ -46,6 +46,7 @@ process.stdout.write(`
   Where to look next:
     ${bold('services/surge-pricing/topology.ts')}   the pipeline that you just saw, about 60 lines
     ${bold('make kafka-up')}                        a Kafka at 127.0.0.1:9092, then
+    ${bold('npx millrace topics create services/surge-pricing/topology.ts --external --partitions 4 --retain --brokers 127.0.0.1:9092')}
     ${bold('npx millrace run services/surge-pricing/topology.ts --brokers 127.0.0.1:9092')}
     ${bold('README.md, ARCHITECTURE.md, deploy/guide')}
 `)

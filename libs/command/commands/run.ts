@@ -12,7 +12,7 @@ export const runCommand: Command = {
   settings: settingKeys,
   details: [
     'Start as many as the inputs have partitions; the group shares the tasks among them. A second one on the same machine needs',
-    'its own --state-directory and --admin-port (0: any free one).',
+    'its own --admin-port (0: any free one); each takes a seat of its own in the state directory.',
     'SIGTERM and SIGINT end in order within shutdownMs, a second one at once.',
     'Example: millrace run services/surge-pricing/topology.ts --brokers localhost:9092',
   ],

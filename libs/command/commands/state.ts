@@ -36,7 +36,7 @@ export const stateCommand: Command = {
     'get <module> <store> <key>  what a step keeps for a key',
     'scan <module> <store>       the first entries of a step, in the order of their bytes',
     'A store is called as its step. The directory of a worker that runs is locked: use --running.',
-    'Example: millrace state get services/surge-pricing/topology.ts smoothing u33d --running',
+    'Example: millrace state get services/surge-pricing/topology.ts smoothing 5251:1337 --running',
   ],
   run,
 }
@@ -148,12 +148,22 @@ async function get(context: CommandContext, topology: LoadedTopology, store: str
   const bytes = keyBytesOf(key, spelling, formatOf(topology, store))
   if (context.has('running') || context.has('admin')) return await getFromRunning(context, store, key, spelling)
   const all = await places(context, topology)
+  let newest: { readonly task: string; readonly value: unknown; readonly epoch: number; readonly n: number } | undefined
   for (const place of all.filter((one) =>
     topology.plan.subTopologies.some((sub) => sub.stores.some(({ step }) => step === store) && one.task.startsWith(`${sub.name}.`)),
   )) {
-    const value = await withStore(place, (inspected) => viewOfKey(inspected, store, bytes))
-    if (value === undefined) continue
-    context.io.out(show(context, { store, key, task: place.task, value }))
+    const found = await withStore(place, (inspected) => ({
+      value: viewOfKey(inspected, store, bytes),
+      n: inspected.mark?.n ?? -1,
+      epoch: inspected.mark?.epoch ?? 0,
+    }))
+    if (found.value === undefined) continue
+    // A task that moved between seats leaves its older store behind: the newest commit tells.
+    if (newest === undefined || found.epoch > newest.epoch || (found.epoch === newest.epoch && found.n > newest.n))
+      newest = { ...found, task: place.task }
+  }
+  if (newest !== undefined) {
+    context.io.out(show(context, { store, key, task: newest.task, value: newest.value }))
     return exitCodes.ok
   }
   throw new Fault(
@@ -180,6 +190,8 @@ async function getFromRunning(context: CommandContext, store: string, key: strin
 }
 
 async function scan(context: CommandContext, topology: LoadedTopology, store: string): Promise<ExitCode> {
+  if (context.has('running') || context.has('admin'))
+    throw usage('scan looks into the stores of stopped workers; a running one answers single keys: millrace state get ... --running')
   const format = formatOf(topology, store)
   const limit = Number(context.flag('limit') ?? 20)
   if (!Number.isSafeInteger(limit) || limit < 1) throw usage('--limit must be a whole number above 0')

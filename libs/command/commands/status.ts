@@ -3,6 +3,7 @@ import { adminUrls, fetchStatus } from '../admin-client.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { exitCodes, type ExitCode } from '../exit-codes.ts'
 import { bytes, count, seconds, table } from '../text-table.ts'
+import { lagOf } from '../../runtime/status.ts'
 import type { TaskStatus, WorkerStatus } from '../../runtime/status.ts'
 
 export const statusCommand: Command = {
@@ -52,14 +53,18 @@ export function describe(status: WorkerStatus, url: string): string {
 }
 
 function taskRow(task: TaskStatus): string[] {
-  const lags = task.inputs.map((input) => input.lagRecords)
-  const ages = task.inputs.map((input) => input.lagSeconds)
   const holding = task.inputs.filter((input) => input.holdsBack).map((input) => `${input.topic}:${input.partition}`)
   return [
     task.name,
     task.state,
-    count(lags.reduce<number | null>((sum, lag) => (sum === null || lag === null ? null : sum + lag), 0)),
-    seconds(ages.reduce<number | null>((most, age) => (most === null || age === null ? null : Math.max(most, age)), 0)),
+    count(
+      lagOf(
+        task,
+        (input) => input.lagRecords,
+        (a, b) => a + b,
+      ),
+    ),
+    seconds(lagOf(task, (input) => input.lagSeconds, Math.max)),
     task.watermark === null ? '-' : timeOf(task.watermark),
     task.watermarkDelaySeconds === null ? '-' : seconds(task.watermarkDelaySeconds),
     task.commits.lastMs === null ? '-' : `${Math.round(task.commits.lastMs)} ms`,

@@ -42,7 +42,7 @@ export class TaskRecovery {
 
   /** A run has ended; `unsettled` was sent, and its answer is not known. */
   ended(unsettled: UnsettledLayer | undefined): void {
-    this.#unsettled = unsettled ?? this.#unsettled
+    this.#unsettled = unsettled
   }
 
   failed(error: unknown): FailureAnswer {

@@ -220,6 +220,9 @@ export class Task {
       held,
       this.totals,
     )
+    // The program has named its cells: a store that was rebuilt knows them at once, for whoever looks into it.
+    const { mark } = held.state
+    if (mark !== undefined) await held.state.writeMark(mark)
     this.#move('restored')
     for (const queue of this.#run.queues) context.reader.assign(queue.wiring, queue.expected)
   }
@@ -358,8 +361,11 @@ export class Task {
     this.#held = undefined
     this.restores.clear()
     // A store write that is under way must end before the store is closed.
-    await run?.inFlight
-    this.#recovery.ended(run?.unsettled)
+    if (run !== undefined) {
+      this.#recovery.ended(run.unsettled)
+      await run.inFlight
+      this.#recovery.ended(run.unsettled)
+    }
     if (held === undefined) return
     held.state.discard()
     await held.producer.close().catch((error: unknown) => this.#noteClose(error))

@@ -242,7 +242,8 @@ class EngineSimulation {
 
   #thaw(): void {
     const frozen = this.#frozen.shift()
-    if (frozen === undefined || frozen[1].connection.findMember(frozen[0]) === undefined) return
+    // One that was stopped meanwhile has no more to say; its session runs out.
+    if (frozen === undefined || !frozen[1].alive || frozen[1].connection.findMember(frozen[0]) === undefined) return
     this.#events.push(`thaw ${frozen[1].connection.name}`)
     this.app.log.thaw(frozen[0])
   }

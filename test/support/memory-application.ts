@@ -174,9 +174,9 @@ export class MemoryApplication {
       if (await isSo()) return
       const next = this.clock.nextWake()
       if (next !== undefined) this.clock.advanceTo(next)
-      else if (++idle > IDLE_TURNS_MAX) throw new Error(`nothing happens any more, and it is not so that ${what}`)
+      else if (++idle > IDLE_TURNS_MAX) throw new Error(`nothing happens any more, and it is not so that ${what}: ${this.describe()}`)
     }
-    throw new Error(`in ${STEPS_MAX} steps it did not come about that ${what}`)
+    throw new Error(`in ${STEPS_MAX} steps it did not come about that ${what}: ${this.describe()}`)
   }
 
   /** Until everything that was sent is processed and committed. A task that stopped fails the test with its fault. */
@@ -192,6 +192,19 @@ export class MemoryApplication {
         this.log,
       )
     }, 'all is processed')
+  }
+
+  /** For messages: workers, and tasks with what they wait for. */
+  describe(): string {
+    const taskText = (task: Task): string => {
+      const queues =
+        task.run?.queues.map((queue) => `${queue.wiring.id} at ${queue.position} of ${queue.end}, ${queue.waiting} waiting`) ?? []
+      return `${task.name} ${task.state}${task.run?.inFlight === undefined ? '' : ' committing'} (${queues.join('; ')})`
+    }
+    const live = this.seats.filter(({ alive }) => alive)
+    return live
+      .map(({ worker, connection }) => `${connection.name} ${worker.state}: ${[...worker.tasks.values()].map(taskText).join(', ')}`)
+      .join(' | ')
   }
 
   tasks(): Task[] {

@@ -40,6 +40,11 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   MR2030: exitCodes.topology,
   MR2050: exitCodes.failed,
   MR2060: exitCodes.failed,
+  // The cluster answers; a time-out of the configuration is outside of its bounds.
+  MR3014: exitCodes.usage,
+  MR3016: exitCodes.usage,
+  // A topic was deleted under a running worker.
+  MR3005: exitCodes.topology,
   // Topology, manifest and the topics of the cluster do not fit each other.
   MR5003: exitCodes.topology,
   MR5005: exitCodes.topology,

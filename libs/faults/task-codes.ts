@@ -39,7 +39,7 @@ export const taskCodes: readonly FaultEntry[] = [
     title: 'An internal topic has unsafe settings',
     story:
       'Changelogs, commit topics and the control topic must be compacted and never expire; repartition topics and dead letters must not expire. Otherwise state would be lost in silence. The worker did not start.',
-    cure: 'Change the settings that the message names with kafka-configs --alter, or delete the topics before the first run and let Millrace create them.',
+    cure: 'Change the settings that the message names with kafka-configs --alter, or delete the topics before the first run and let Millrace create them. A number of partitions that differs means that partitions were added to an input: give the topology a new version.',
     example:
       "internal topics do not have the settings that keep state safe: shop.v1.totals.changelog: cleanup.policy is 'delete', must be 'compact'",
   },

@@ -71,10 +71,13 @@ async function checkSettings(log: Log, topics: readonly InternalTopic[]): Promis
   )
   if (complaints.length === 0) return
   const list = complaints.map((c) => `${c.topic}: ${c.setting} is '${c.found}', must be '${c.wanted}'`).join('; ')
+  const cure = complaints.some((c) => c.setting === 'partitions')
+    ? 'Partitions were added to an input, as a rule: keys would move to other partitions than their state. Give the topology a new version, which builds its state anew'
+    : 'Change them (kafka-configs --alter)'
   throw new Fault(
     'MR5005',
     'stop',
-    `internal topics do not have the settings that keep state safe: ${list}. Change them (kafka-configs --alter), nothing was started`,
+    `internal topics do not have the settings that keep state safe: ${list}. ${cure}; nothing was started`,
     { place: { topic: complaints[0]?.topic } },
   )
 }

@@ -49,7 +49,7 @@ const cases: readonly (readonly [what: string, refused: Refused])[] = [
   ],
   [
     'a session time-out that the broker does not take',
-    { words: ['--session-timeout-ms', '4000'], code: 'MR3016', exit: 4, says: /Set sessionTimeoutMs between/u },
+    { words: ['--session-timeout-ms', '4000'], code: 'MR3016', exit: 2, says: /Set sessionTimeoutMs between/u },
   ],
   ['a broker that does not answer', { words: ['--brokers', nobody], code: 'MR3020', exit: 4, says: /no broker answers at 127\.0\.0\.1/u }],
   ['a topic that does not exist', { rig: missing, code: 'MR5008', exit: 3, says: /the topic e\w+-totals of .* does not exist; create/u }],

@@ -220,9 +220,8 @@ export class Task {
       held,
       this.totals,
     )
-    // The program has named its cells: a store that was rebuilt knows them at once, for whoever looks into it.
-    const { mark } = held.state
-    if (mark !== undefined) await held.state.writeMark(mark)
+    // The program has named its cells: a rebuilt store notes them at once, for whoever looks into it.
+    if (held.state.mark !== undefined) await held.state.writeMark(held.state.mark)
     this.#move('restored')
     for (const queue of this.#run.queues) context.reader.assign(queue.wiring, queue.expected)
   }
@@ -230,8 +229,7 @@ export class Task {
   async #work(): Promise<void> {
     const run = this.#run
     assert(run !== undefined, 'a running task has a run')
-    const fault = this.#inputFault
-    if (fault !== undefined) throw fault
+    if (this.#inputFault !== undefined) throw this.#inputFault
     const worked = await run.turn()
     this.lastTurnAt = this.context.clock.now()
     resumeReading(run.queues, this.context.reader)

@@ -45,11 +45,13 @@ const tasksOf = async (worker: EngineWorker): Promise<readonly string[]> =>
 const restoresOf = (worker: EngineWorker, tasks: readonly string[]): number =>
   worker.said(': restored ').filter((line) => tasks.includes(String(line['task']))).length
 
-/** These share all tasks, and all of them run. */
+/** These share all tasks, each has its part, and all of them run. */
 async function settled(...workers: readonly EngineWorker[]): Promise<void> {
   await eventually(
     async () => {
-      const tasks = (await Promise.all(workers.map(tasksOf))).flat()
+      const parts = await Promise.all(workers.map(tasksOf))
+      const tasks = parts.flat()
+      for (const part of parts) expect(part.length).toBeGreaterThanOrEqual(Math.floor(TASKS / workers.length))
       expect(new Set(tasks).size).toBe(TASKS)
       expect(tasks).toHaveLength(TASKS)
     },
@@ -94,12 +96,16 @@ describe('while orders keep coming', () => {
     await eventually(async () => expect(await rig.openTransactions()).toEqual([]))
   }, 120_000)
 
-  it('a worker that starts again on its store reads nothing of what it had', async () => {
+  it('a worker that starts again gets what it has on its disk, and reads only what was written since', async () => {
     feed.start()
     const begun = performance.now()
     const again = rig.start({ seat: 'first' })
     await settled(again, second, third)
     expect(performance.now() - begun).toBeLessThan(30_000)
+    const restores = again.said(': restored ').map((line) => Number(line['from']))
+    expect(restores.length).toBeGreaterThan(0)
+    expect(Math.min(...restores)).toBeGreaterThan(1)
+    expect(again.text).not.toContain('is wiped and rebuilt')
     await expectExact()
     await again.stop()
   }, 120_000)

@@ -1,7 +1,7 @@
 /** Asks running workers by their admin server. Every answer is checked before it is believed. */
 import { Fault } from '../faults/fault.ts'
-import { STATUS_VERSION, type WorkerStatus } from '../runtime/status.ts'
-import type { Settings } from '../runtime/settings.ts'
+import { STATUS_VERSION, type WorkerStatus } from '../runtime/worker/status.ts'
+import type { Settings } from '../runtime/settings/settings.ts'
 
 /** A worker answers within five seconds or not at all (libs/telemetry/admin-server.ts). */
 const ANSWER_TIMEOUT_MS = 6_000

@@ -1,10 +1,10 @@
 /** Checks of the cluster: brokers, durability, transactions, rights, topics, clocks. */
 import { internalNames, type TopologyPlan } from '../dataflow/plan.ts'
-import { internalTopics } from '../runtime/internal-topics.ts'
+import { internalTopics } from '../runtime/worker/internal-topics.ts'
 import type { Clock } from '../runtime/ports/clock.ts'
 import { partitionId, type FetchedBatch, type Log, type TopicPartition } from '../runtime/ports/log.ts'
-import type { Settings } from '../runtime/settings.ts'
-import { externalInputsOf } from '../runtime/wiring.ts'
+import type { Settings } from '../runtime/settings/settings.ts'
+import { externalInputsOf } from '../runtime/worker/wiring.ts'
 import { attempt, failed, ok, skipped, warning, type Check } from './checks.ts'
 import { seconds } from './text-table.ts'
 import { readTopicFacts } from './topic-facts.ts'

@@ -6,7 +6,7 @@ import type { Log } from '../runtime/ports/log.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { SettingsRequest } from './configuration-source.ts'
 import type { World } from './world.ts'
-import type { SettingKey, Settings } from '../runtime/settings.ts'
+import type { SettingKey, Settings } from '../runtime/settings/settings.ts'
 
 export interface Io {
   /** Results; whole lines without the line break. */

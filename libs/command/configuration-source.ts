@@ -3,9 +3,9 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Fault } from '../faults/fault.ts'
-import { resolveSettings, type ConfigurationSources } from '../runtime/configuration.ts'
-import { flagOf, variableOf, type SettingKey, type Settings } from '../runtime/settings.ts'
-import type { SecretReference } from '../runtime/secret.ts'
+import { resolveSettings, type ConfigurationSources } from '../runtime/settings/configuration.ts'
+import { flagOf, variableOf, type SettingKey, type Settings } from '../runtime/settings/settings.ts'
+import type { SecretReference } from '../runtime/settings/secret.ts'
 
 const FILE_NAMES = ['millrace.config.ts', 'millrace.config.mjs', 'millrace.config.js', 'millrace.config.json']
 

@@ -1,4 +1,4 @@
 /** Settings that every command which talks to Kafka takes as flags. */
-import { settingKeys, settingTable, type SettingKey } from '../runtime/settings.ts'
+import { settingKeys, settingTable, type SettingKey } from '../runtime/settings/settings.ts'
 
 export const connectionKeys: readonly SettingKey[] = settingKeys.filter((key) => settingTable[key].group === 'connection')

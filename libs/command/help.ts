@@ -1,5 +1,5 @@
 /** Help texts, made from the commands and the table of settings. Pure. */
-import { flagOf, settingTable, variableOf } from '../runtime/settings.ts'
+import { flagOf, settingTable, variableOf } from '../runtime/settings/settings.ts'
 import type { Command } from './command.ts'
 import { exitCodeTexts } from './exit-codes.ts'
 import { commonFlags } from './parse-arguments.ts'

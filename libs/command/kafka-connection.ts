@@ -2,7 +2,7 @@
 import { kafkaLog } from '../kafka/kafka-log.ts'
 import type { KafkaLogger, KafkaOptions } from '../kafka/kafka-options.ts'
 import type { Log } from '../runtime/ports/log.ts'
-import type { Settings } from '../runtime/settings.ts'
+import type { Settings } from '../runtime/settings/settings.ts'
 import type { Logger } from '../telemetry/logger.ts'
 
 const TERMINAL_PATIENCE_MS = 5_000

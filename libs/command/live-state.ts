@@ -1,7 +1,7 @@
 /** Looks a key up in the stores that a running worker holds: what is committed, not what the running transaction will change. */
 import type { AnyFormat } from '../dataflow/format.ts'
 import { Fault } from '../faults/fault.ts'
-import type { Worker } from '../runtime/worker.ts'
+import type { Worker } from '../runtime/worker/worker.ts'
 import { inspect } from '../state/inspection.ts'
 import type { StateAnswer } from '../telemetry/admin-server.ts'
 import { keyBytesOf, keyFormatOf, type KeySpelling } from './key-text.ts'

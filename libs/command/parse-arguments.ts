@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { Fault } from '../faults/fault.ts'
 import { didYouMean } from '../faults/suggest.ts'
-import { flagOf, settingKeys, settingTable, type SettingKey } from '../runtime/settings.ts'
+import { flagOf, settingKeys, settingTable, type SettingKey } from '../runtime/settings/settings.ts'
 import type { Command } from './command.ts'
 
 export interface Arguments {

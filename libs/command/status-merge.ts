@@ -1,5 +1,5 @@
 /** The status documents of several workers of one process as one. Pure. */
-import { totalsOf, type TaskStatus, type WorkerState, type WorkerStatus } from '../runtime/status.ts'
+import { totalsOf, type TaskStatus, type WorkerState, type WorkerStatus } from '../runtime/worker/status.ts'
 
 const STATE_ORDER: readonly WorkerState[] = ['failed', 'stopping', 'starting', 'rebalancing', 'stopped', 'running']
 

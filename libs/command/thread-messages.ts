@@ -1,7 +1,7 @@
 /** What the main thread and a worker's thread say to each other. Plain values: they are copied from thread to thread. */
 import { Fault, type FaultAction, type FaultCode, type FaultPlace } from '../faults/fault.ts'
-import type { WorkerStatus } from '../runtime/status.ts'
-import type { ExitReason } from '../runtime/worker.ts'
+import type { WorkerStatus } from '../runtime/worker/status.ts'
+import type { ExitReason } from '../runtime/worker/worker.ts'
 import type { StateAnswer } from '../telemetry/admin-server.ts'
 import type { SettingsRequest } from './configuration-source.ts'
 import type { StateQuestion } from './workers.ts'

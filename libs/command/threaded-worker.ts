@@ -1,8 +1,8 @@
 /** A worker on its own thread, seen from the main thread. */
 import { Worker as Thread } from 'node:worker_threads'
-import type { WorkerStatus } from '../runtime/status.ts'
+import type { WorkerStatus } from '../runtime/worker/status.ts'
 import type { StateAnswer } from '../telemetry/admin-server.ts'
-import type { ExitReason } from '../runtime/worker.ts'
+import type { ExitReason } from '../runtime/worker/worker.ts'
 import {
   errorMessage,
   errorOf,

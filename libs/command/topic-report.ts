@@ -3,8 +3,8 @@
  */
 import { Fault } from '../faults/fault.ts'
 import type { TopologyPlan } from '../dataflow/plan.ts'
-import { complaintsAbout, internalTopics } from '../runtime/internal-topics.ts'
-import { externalInputsOf, sinksOf, wire, type Wiring } from '../runtime/wiring.ts'
+import { complaintsAbout, internalTopics } from '../runtime/worker/internal-topics.ts'
+import { externalInputsOf, sinksOf, wire, type Wiring } from '../runtime/worker/wiring.ts'
 
 export interface TopicFacts {
   readonly partitions: number

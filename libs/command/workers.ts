@@ -2,13 +2,13 @@
  * The workers of one process: one on the main thread, or several, each on a thread of its own. The rest of the command sees
  * them as one: one status document, one stop, one end.
  */
-import type { WorkerStatus } from '../runtime/status.ts'
-import type { Settings } from '../runtime/settings.ts'
-import { externalPartitions } from '../runtime/prepare.ts'
+import type { WorkerStatus } from '../runtime/worker/status.ts'
+import type { Settings } from '../runtime/settings/settings.ts'
+import { externalPartitions } from '../runtime/worker/prepare.ts'
 import type { Log } from '../runtime/ports/log.ts'
-import { wire } from '../runtime/wiring.ts'
+import { wire } from '../runtime/worker/wiring.ts'
 import type { Note } from '../runtime/note.ts'
-import { Worker, type ExitReason } from '../runtime/worker.ts'
+import { Worker, type ExitReason } from '../runtime/worker/worker.ts'
 import type { StoreHome } from '../state/store.ts'
 import type { StateAnswer } from '../telemetry/admin-server.ts'
 import type { Logger } from '../telemetry/logger.ts'

@@ -1,7 +1,7 @@
 /** What commands need of the world beyond the terminal: replaced as a whole by tests. */
 import { systemClock, type Clock } from '../runtime/ports/clock.ts'
 import type { Log } from '../runtime/ports/log.ts'
-import type { Settings } from '../runtime/settings.ts'
+import type { Settings } from '../runtime/settings/settings.ts'
 import type { StoreHome } from '../state/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
 

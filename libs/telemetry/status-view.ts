@@ -1,5 +1,5 @@
 /**
- * What telemetry reads of a worker's status document. The document itself is libs/runtime/status.ts; this leaf declares only
+ * What telemetry reads of a worker's status document. The document itself is libs/runtime/worker/status.ts; this leaf declares only
  * the parts it uses, so that it depends on nothing (the compiler checks at the call that the document has them).
  */
 export interface InputView {

@@ -4,7 +4,7 @@ import type { KeyBytes } from '../dataflow/cells.ts'
 import { keyFromBytes } from '../dataflow/key-bytes.ts'
 import type { StorePlan, TopologyPlan } from '../dataflow/plan.ts'
 import { decodeStructured } from '../dataflow/structured-codec.ts'
-import type { Task } from '../runtime/task.ts'
+import type { Task } from '../runtime/task/task.ts'
 import { after, cellPrefix, splitMapEntry, TIME_BYTES, timeOf } from '../state/key-layout.ts'
 import { StepRegistry } from '../state/local-mark.ts'
 

@@ -1,7 +1,7 @@
 /** When there is nothing left to do: all tasks run, all inputs are read to the end, nothing waits to be committed. Changes nothing. */
 import type { MemoryLog } from '../memory/memory-log.ts'
-import type { Task } from '../runtime/task.ts'
-import type { Worker } from '../runtime/worker.ts'
+import type { Task } from '../runtime/task/task.ts'
+import type { Worker } from '../runtime/worker/worker.ts'
 
 export async function isQuiet(workers: readonly Worker[], log: MemoryLog): Promise<boolean> {
   const wanted = workers[0]?.prepared?.wiring.tasks.length ?? 0

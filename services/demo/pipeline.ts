@@ -1,5 +1,5 @@
 /** Waiting for a pipeline of workers: lag, watermark, failures. */
-import type { TaskStatus, WorkerStatus } from '../../libs/runtime/status.ts'
+import type { TaskStatus, WorkerStatus } from '../../libs/runtime/worker/status.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
 export interface PipelineView {

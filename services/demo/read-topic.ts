@@ -2,7 +2,7 @@
 import { systemClock } from '../../libs/runtime/ports/clock.ts'
 import { partitionId } from '../../libs/runtime/ports/log.ts'
 import type { Log, LogRecord } from '../../libs/runtime/ports/log.ts'
-import { readRange } from '../../libs/runtime/range-reader.ts'
+import { readRange } from '../../libs/runtime/acquire/range-reader.ts'
 
 const STALL_MS = 30_000
 

@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { WorkerStatus } from '../../libs/runtime/status.ts'
+import type { WorkerStatus } from '../../libs/runtime/worker/status.ts'
 import { freePort } from '../../deploy/local-kafka/free-port.ts'
 
 export interface WorkerRequest {

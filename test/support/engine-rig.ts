@@ -11,7 +11,7 @@ import { kafkaLog } from '../../libs/kafka/kafka-log.ts'
 import { systemClock } from '../../libs/runtime/ports/clock.ts'
 import { NO_HEADERS, partitionId } from '../../libs/runtime/ports/log.ts'
 import type { Header, Log, LogRecord, OutgoingRecord, TopicPartition } from '../../libs/runtime/ports/log.ts'
-import { readRange } from '../../libs/runtime/range-reader.ts'
+import { readRange } from '../../libs/runtime/acquire/range-reader.ts'
 import { EngineWorker } from './engine-worker.ts'
 import { eventually } from './eventually.ts'
 

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { join, resolve } from 'node:path'
-import type { WorkerStatus } from '../../libs/runtime/status.ts'
+import type { WorkerStatus } from '../../libs/runtime/worker/status.ts'
 import { eventually } from './eventually.ts'
 
 export const repositoryRoot = resolve(import.meta.dirname, '../..')

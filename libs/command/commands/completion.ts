@@ -1,5 +1,5 @@
 /** `millrace completion`: a script for bash, made from the commands. `source <(millrace completion)`. */
-import { flagOf } from '../../runtime/settings.ts'
+import { flagOf } from '../../runtime/settings/settings.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { commonFlags } from '../parse-arguments.ts'

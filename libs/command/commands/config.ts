@@ -2,8 +2,8 @@
 import type { Command, CommandContext } from '../command.ts'
 import { exitCodes, type ExitCode } from '../exit-codes.ts'
 import { columns, markdownTable } from '../text-table.ts'
-import { flagOf, settingKeys, settingTable, variableOf, type SettingKey } from '../../runtime/settings.ts'
-import type { SettingGroup } from '../../runtime/setting.ts'
+import { flagOf, settingKeys, settingTable, variableOf, type SettingKey } from '../../runtime/settings/settings.ts'
+import type { SettingGroup } from '../../runtime/settings/setting.ts'
 
 export const configCommand: Command = {
   name: 'config',
@@ -92,7 +92,7 @@ export function configurationPage(): string {
 const introduction: readonly string[] = [
   '# Configuration',
   '',
-  'Made by `millrace config --markdown` from `libs/runtime/settings.ts`.',
+  'Made by `millrace config --markdown` from `libs/runtime/settings/settings.ts`.',
   '',
   'A setting comes from the first of: flag, environment variable, configuration file, default. One name in three spellings:',
   '',

@@ -1,7 +1,7 @@
 /** `millrace doctor [module]`: everything that must hold before a worker starts, each check with its cure. */
 import { resolve } from 'node:path'
 import { internalNames } from '../../dataflow/plan.ts'
-import { settingKeys } from '../../runtime/settings.ts'
+import { settingKeys } from '../../runtime/settings/settings.ts'
 import { failed, ok, skipped, type Check } from '../checks.ts'
 import { clusterChecks } from '../cluster-checks.ts'
 import type { Command, CommandContext } from '../command.ts'

@@ -1,5 +1,5 @@
 /** `millrace run <module>`: one worker process. What it does is in ../run-worker.ts, imported when it is needed. */
-import { settingKeys } from '../../runtime/settings.ts'
+import { settingKeys } from '../../runtime/settings/settings.ts'
 import type { Command } from '../command.ts'
 
 export const runCommand: Command = {

@@ -3,8 +3,8 @@ import { adminUrls, fetchStatus } from '../admin-client.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { exitCodes, type ExitCode } from '../exit-codes.ts'
 import { bytes, count, seconds, table } from '../text-table.ts'
-import { lagOf } from '../../runtime/status.ts'
-import type { TaskStatus, WorkerStatus } from '../../runtime/status.ts'
+import { lagOf } from '../../runtime/worker/status.ts'
+import type { TaskStatus, WorkerStatus } from '../../runtime/worker/status.ts'
 
 export const statusCommand: Command = {
   name: 'status',

@@ -1,8 +1,8 @@
 /** `millrace topics check|create <module>`: do the topics fit the topology, and make them fit. */
 import { Fault } from '../../faults/fault.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
-import { internalTopics } from '../../runtime/internal-topics.ts'
-import { ensureInternalTopics } from '../../runtime/prepare.ts'
+import { internalTopics } from '../../runtime/worker/internal-topics.ts'
+import { ensureInternalTopics } from '../../runtime/worker/prepare.ts'
 import type { LogAdmin, TopicSpec } from '../../runtime/ports/log.ts'
 import { connectionKeys } from '../connection-keys.ts'
 import type { Command, CommandContext } from '../command.ts'

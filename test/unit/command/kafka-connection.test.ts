@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { kafkaOptions } from '../../../libs/command/kafka-connection.ts'
-import { resolveSettings } from '../../../libs/runtime/configuration.ts'
-import type { Configuration } from '../../../libs/runtime/settings.ts'
+import { resolveSettings } from '../../../libs/runtime/settings/configuration.ts'
+import type { Configuration } from '../../../libs/runtime/settings/settings.ts'
 
 const options = (values: Configuration): ReturnType<typeof kafkaOptions> =>
   kafkaOptions(resolveSettings({ file: { path: 'millrace.config.ts', values }, readSecret: () => 'hunter2' }))

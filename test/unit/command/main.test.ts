@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exitCodeOf, exitCodes } from '../../../libs/command/exit-codes.ts'
 import { Fault } from '../../../libs/faults/fault.ts'
-import { settingKeys } from '../../../libs/runtime/settings.ts'
+import { settingKeys } from '../../../libs/runtime/settings/settings.ts'
 import { millrace } from './terminal.ts'
 
 describe('the command line', () => {

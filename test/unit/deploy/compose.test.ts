@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { brokerEnvironment, clusterRules } from '../../../deploy/local-kafka/broker-properties.ts'
-import { settingKeys, variableOf } from '../../../libs/runtime/settings.ts'
+import { settingKeys, variableOf } from '../../../libs/runtime/settings/settings.ts'
 import { repositoryRoot } from '../../support/architecture/source-file.ts'
 
 const Service = z.object({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { assignTasks, taskId } from '../../../libs/runtime/assignor.ts'
-import type { Candidate, TaskName } from '../../../libs/runtime/assignor.ts'
+import { assignTasks, taskId } from '../../../libs/runtime/worker/assignor.ts'
+import type { Candidate, TaskName } from '../../../libs/runtime/worker/assignor.ts'
 
 const tasks = (subTopology: string, count: number): TaskName[] =>
   Array.from({ length: count }, (_, partition) => ({ subTopology, partition }))

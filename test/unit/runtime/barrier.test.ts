@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
-import { compare } from '../../../libs/runtime/barrier.ts'
-import type { BarrierFacts, PartitionFacts } from '../../../libs/runtime/barrier.ts'
-import type { CommitRecord } from '../../../libs/runtime/commit-record.ts'
+import { compare } from '../../../libs/runtime/acquire/barrier.ts'
+import type { BarrierFacts, PartitionFacts } from '../../../libs/runtime/acquire/barrier.ts'
+import type { CommitRecord } from '../../../libs/runtime/task/commit-record.ts'
 
 const STATE = 'life-1'
 const record = (positions: Record<string, number>, change: Partial<CommitRecord> = {}): CommitRecord => ({

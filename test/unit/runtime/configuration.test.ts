@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import { inspect } from 'node:util'
 import { Fault } from '../../../libs/faults/fault.ts'
-import { configuration, resolveSettings, type ConfigurationSources } from '../../../libs/runtime/configuration.ts'
-import { flagOf, settingKeys, settingTable, variableOf } from '../../../libs/runtime/settings.ts'
+import { configuration, resolveSettings, type ConfigurationSources } from '../../../libs/runtime/settings/configuration.ts'
+import { flagOf, settingKeys, settingTable, variableOf } from '../../../libs/runtime/settings/settings.ts'
 
 const resolve = (sources: Partial<ConfigurationSources>): ReturnType<typeof resolveSettings> =>
   resolveSettings({ readSecret: () => 'hunter2', ...sources })

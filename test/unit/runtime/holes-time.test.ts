@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { json, minutes, seconds, text, topic, topology, tumbling, type } from 'millrace'
-import { readRepartition } from '../../../libs/runtime/repartition-record.ts'
+import { readRepartition } from '../../../libs/runtime/task/repartition-record.ts'
 import type { Click } from '../../support/hole-topologies.ts'
 import { clicks, counting, merging, perMinute, views, windows } from '../../support/hole-topologies.ts'
 import { MemoryApplication } from '../../support/memory-application.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { totalsOf } from '../../../libs/runtime/status.ts'
+import { totalsOf } from '../../../libs/runtime/worker/status.ts'
 import { restoringTask, runningTask, statusOf } from '../telemetry/status-sample.ts'
 
 describe('the totals of a status document', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { ownsState, taskLife, taskLifeTable } from '../../../libs/runtime/task-life.ts'
-import type { TaskLifeEvent, TaskLifeState } from '../../../libs/runtime/task-life.ts'
+import { ownsState, taskLife, taskLifeTable } from '../../../libs/runtime/task/task-life.ts'
+import type { TaskLifeEvent, TaskLifeState } from '../../../libs/runtime/task/task-life.ts'
 
 const states = Object.keys(taskLifeTable) as TaskLifeState[]
 const events = Object.keys(taskLifeTable.assigned) as TaskLifeEvent[]

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { TaskTime } from '../../../libs/runtime/task-time.ts'
+import { TaskTime } from '../../../libs/runtime/task/task-time.ts'
 
 const external = (id: string, outOfOrdernessMs = 0) => ({ id, outOfOrdernessMs, upstream: [] })
 const repartition = (id: string, upstream: string[]) => ({ id, outOfOrdernessMs: undefined, upstream })

@@ -1,5 +1,5 @@
 /** A status document with one running and one restoring task, typed as the real one. */
-import { STATUS_VERSION, totalsOf, type TaskStatus, type WorkerStatus } from '../../../libs/runtime/status.ts'
+import { STATUS_VERSION, totalsOf, type TaskStatus, type WorkerStatus } from '../../../libs/runtime/worker/status.ts'
 
 export const NOW = 1_700_000_000_000
 

@@ -1,0 +1,315 @@
+/**
+ * The acquire barrier (engine.md 3): fence, open, restore, compare, and the first transaction. In this order, never another:
+ *
+ *   1 fence     the transactional id is ours, a former owner is powerless; only now changelogs, offsets and control are read
+ *   2 open      the local store, wiped when it cannot be continued
+ *   3 restore   each changelog up to the own fence record
+ *   4 compare   C with S over the whole vector (barrier.ts decides)
+ *   5 commit    the resolved start positions, before a record is processed
+ */
+import { randomUUID } from 'node:crypto'
+import { Fault } from '../../faults/fault.ts'
+import { fenceKey } from '../../state/changelog.ts'
+import type { Store, StoreHome } from '../../state/store.ts'
+import { TaskState } from '../../state/task-state.ts'
+import { COMMIT_FENCE_KEY, COMMIT_KEY, decodeCommitRecord, encodeCommitRecord } from '../task/commit-record.ts'
+import type { CommitRecord } from '../task/commit-record.ts'
+import { commitTransaction } from '../task/commit.ts'
+import type { CommitProbe } from '../task/commit.ts'
+import { compareNow, stopFault } from './compare-positions.ts'
+import { ranRecord, readControl } from './control.ts'
+import type { Manifest } from './manifest.ts'
+import type { Clock } from '../ports/clock.ts'
+import { partitionId } from '../ports/log.ts'
+import type { GroupIdentity, Log, OutgoingRecord, PartitionId, PartitionRecords, TransactionalProducer } from '../ports/log.ts'
+import { readRange } from './range-reader.ts'
+import { checkTails, deleteRetentionOf, rangeOr, restoreStores, storeVerdict } from './restore.ts'
+import type { ChangelogFacts, RestoreProgress } from './restore.ts'
+import type { Settings } from '../settings/settings.ts'
+import { TaskLedger, markOf } from '../task/task-ledger.ts'
+import { TaskTime } from '../task/task-time.ts'
+import type { TaskWiring } from '../worker/wiring.ts'
+
+export interface AcquireContext {
+  readonly log: Log
+  readonly clock: Clock
+  readonly stores: StoreHome
+  readonly settings: Settings
+  readonly task: TaskWiring
+  readonly controlTopic: string
+  readonly manifest: Manifest
+  readonly cacheBytesMax: number
+  readonly freezeValues: boolean
+  readonly signal: AbortSignal
+  readonly probe: CommitProbe
+  identity(): GroupIdentity
+  onFenced(): void
+  onRestore(progress: RestoreProgress): void
+  onNote(level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>): void
+}
+
+export interface Acquired {
+  readonly status: CommitRecord['status']
+  /** The newest commit record that stood in the log. */
+  readonly found: CommitRecord | undefined
+  readonly producer: TransactionalProducer
+  readonly store: Store
+  readonly state: TaskState
+  readonly ledger: TaskLedger
+  readonly time: TaskTime
+}
+
+export async function acquire(context: AcquireContext): Promise<Acquired> {
+  const producer = await context.log.openProducer(context.task.transactionalId, {
+    transactionTimeoutMs: context.settings.transactionTimeoutMs,
+  })
+  let store: Store | undefined
+  try {
+    const control = await readControl({ ...context, stallMs: context.settings.restoreStallMs }, context.controlTopic)
+    if (control.manifest?.stateId !== context.manifest.stateId) throw otherLife(context)
+    const acquisition = randomUUID()
+    const fences = await writeFences(context, producer, acquisition)
+    context.onFenced()
+    const commitRecord = await findCommitRecord(context, fences)
+    // Before the changelogs of another life get into the local store.
+    if (commitRecord !== undefined && commitRecord.stateId !== context.manifest.stateId) throw stateLost(context)
+    const changelogs = await changelogFacts(context, fences)
+    checkTails({ task: context.task.name, partition: context.task.partition }, changelogs, commitRecord)
+    const opened = await openStore(context, changelogs, commitRecord)
+    store = opened.store
+    const positions = await restoreStores(restoreContext(context), opened.state, changelogs, commitRecord)
+    const acquired = await settle(context, producer, opened, {
+      changelogs,
+      positions,
+      commitRecord,
+      acquisition,
+      ranBefore: control.ran.has(context.task.name),
+    })
+    return acquired
+  } catch (error) {
+    await store?.close().catch((unclosed: unknown) => noteUnclosed(context, unclosed))
+    const cause = await checkOwnership(context, producer, error)
+    await producer.close().catch((unclosed: unknown) => noteUnclosed(context, unclosed))
+    throw cause
+  }
+}
+
+/**
+ * A comparison that says stop is to be believed only of the owner: if another one has worked meanwhile, what was read here is old (holes H1c,
+ * H12). But then it has fenced us, and a transaction of ours is refused.
+ */
+async function checkOwnership(context: AcquireContext, producer: TransactionalProducer, error: unknown): Promise<unknown> {
+  if (!(error instanceof Fault) || (error.action !== 'stop-task' && error.code !== 'MR5020')) return error
+  try {
+    await writeFences(context, producer, randomUUID())
+    return error
+  } catch (fenced) {
+    return fenced
+  }
+}
+
+const noteUnclosed = (context: AcquireContext, error: unknown): void =>
+  context.onNote('warn', `${context.task.name}: closing failed: ${error instanceof Error ? error.message : String(error)}`, {
+    task: context.task.name,
+  })
+
+/** One transaction writes a fence record into the commit topic's partition and every changelog partition. Answers their offsets. */
+async function writeFences(context: AcquireContext, producer: TransactionalProducer, nonce: string): Promise<ReadonlyMap<string, number>> {
+  const { task } = context
+  const value = Buffer.from(nonce)
+  const record = (key: Uint8Array): OutgoingRecord => ({ key, value, timestamp: context.clock.now(), headers: [] })
+  const batches: PartitionRecords[] = [{ topic: task.commitTopic, partition: task.partition, records: [record(COMMIT_FENCE_KEY)] }]
+  for (const topic of task.changelogs.values()) batches.push({ topic, partition: task.partition, records: [record(fenceKey)] })
+  const sent = await producer.send(batches)
+  await producer.commit()
+  return new Map(batches.map(({ topic }) => [topic, sent.get(partitionId(topic, task.partition))?.last ?? -1]))
+}
+
+/** How far before the fence the newest commit record is looked for first. */
+const COMMIT_TAIL = 64
+
+/** The newest commit record below the own fence; looked for from the end, since the topic may not have been compacted yet. */
+async function findCommitRecord(context: AcquireContext, fences: ReadonlyMap<string, number>): Promise<CommitRecord | undefined> {
+  const { task } = context
+  const partition = { topic: task.commitTopic, partition: task.partition }
+  const range = rangeOr((await context.log.admin.ranges([partition])).get(partitionId(partition.topic, partition.partition)))
+  const fence = fences.get(task.commitTopic) ?? range.end
+  for (let tail = COMMIT_TAIL; ; tail *= 16) {
+    const from = Math.max(range.logStart, fence - tail)
+    let found: CommitRecord | undefined
+    await readRange(context.log, context.clock, {
+      partition,
+      from,
+      until: fence + 1,
+      stallMs: context.settings.restoreStallMs,
+      signal: context.signal,
+      onRecords: (records) => {
+        for (const record of records) {
+          if (record.value !== null && record.key?.[0] === COMMIT_KEY[0]) found = decodeCommitRecord(record.value) ?? found
+        }
+      },
+    })
+    if (found !== undefined || from === range.logStart) return found
+  }
+}
+
+async function changelogFacts(context: AcquireContext, fences: ReadonlyMap<string, number>): Promise<ChangelogFacts[]> {
+  const { task, log } = context
+  const partitions = [...task.changelogs.values()].map((topic) => ({ topic, partition: task.partition }))
+  if (partitions.length === 0) return []
+  const ranges = await log.admin.ranges(partitions)
+  return await Promise.all(
+    [...task.changelogs].map(async ([step, topic]) => ({
+      step,
+      topic,
+      logStart: rangeOr(ranges.get(partitionId(topic, task.partition))).logStart,
+      fence: fences.get(topic) ?? -1,
+      deleteRetentionMs: deleteRetentionOf(await log.admin.topicConfig(topic)),
+    })),
+  )
+}
+
+interface Opened {
+  readonly store: Store
+  readonly state: TaskState
+}
+
+async function openStore(
+  context: AcquireContext,
+  changelogs: readonly ChangelogFacts[],
+  commitRecord: CommitRecord | undefined,
+): Promise<Opened> {
+  const { task, stores } = context
+  const steps = [...task.changelogs.keys()]
+  const open = async (): Promise<Opened> => {
+    const store = await stores.open(task.name)
+    try {
+      return { store, state: TaskState.open(store, steps, { cacheBytesMax: context.cacheBytesMax, freezeValues: context.freezeValues }) }
+    } catch (error) {
+      // It may have to be wiped, and only a closed one can be.
+      await store.close()
+      throw error
+    }
+  }
+  let opened: Opened
+  let why: string | undefined
+  try {
+    opened = await open()
+    why = storeVerdict(opened.state.mark, { stateId: context.manifest.stateId, commitRecord, changelogs, now: context.clock.now() })
+    if (why === undefined) return opened
+    await opened.store.close()
+  } catch (error) {
+    // Damaged files: the log has it all.
+    if (!(error instanceof Fault) || error.action !== 'acquire-again') throw error
+    why = error.message
+  }
+  context.onNote('warn', `the local store of ${task.name} is wiped and rebuilt from the changelog: ${why}`, { task: task.name })
+  await stores.wipe(task.name)
+  return await open()
+}
+
+const restoreContext = (context: AcquireContext): Parameters<typeof restoreStores>[0] => ({
+  log: context.log,
+  clock: context.clock,
+  task: context.task.name,
+  partition: context.task.partition,
+  stateId: context.manifest.stateId,
+  stallMs: context.settings.restoreStallMs,
+  signal: context.signal,
+  onProgress: (progress) => context.onRestore(progress),
+  onNote: (level, message, facts) => context.onNote(level, message, facts),
+})
+
+interface Restored {
+  readonly changelogs: readonly ChangelogFacts[]
+  /** Step → next changelog offset to apply. */
+  readonly positions: Readonly<Record<string, number>>
+  readonly commitRecord: CommitRecord | undefined
+  readonly acquisition: string
+  readonly ranBefore: boolean
+}
+
+/** Steps 4 and 5. */
+async function settle(context: AcquireContext, producer: TransactionalProducer, opened: Opened, restored: Restored): Promise<Acquired> {
+  const { task } = context
+  const { commitRecord, ranBefore } = restored
+  const steps = [...task.changelogs.keys()]
+  const decision = await compareNow({ ...context, commitRecord, ranBefore })
+  const start: CommitRecord = commitRecord ?? firstRecord(context, restored.changelogs)
+  const ledger = new TaskLedger(task, { record: start, changelogs: restored.positions, acquisition: restored.acquisition })
+  const time = new TaskTime(
+    task.inputs.map((input) => ({ id: input.id, outOfOrdernessMs: input.external?.outOfOrdernessMs, upstream: input.upstream })),
+    start,
+  )
+  await opened.state.writeMark(markOf(start, restored.positions, steps, context.clock.now()))
+  const acquired = { status: start.status, found: commitRecord, producer, store: opened.store, state: opened.state, ledger, time }
+  if (decision.kind === 'stay') return acquired
+  if (decision.commit) {
+    context.onNote('info', `${task.name} starts: ${decision.why}`, { task: task.name, positions: Object.fromEntries(decision.positions) })
+    await commitStart(context, acquired, decision.positions, !ranBefore)
+  }
+  return acquired
+}
+
+const firstRecord = (context: AcquireContext, changelogs: readonly ChangelogFacts[]): CommitRecord => ({
+  stateId: context.manifest.stateId,
+  epoch: 1,
+  n: 0,
+  status: 'running',
+  positions: {},
+  watermarks: {},
+  markersIn: {},
+  markerOut: undefined,
+  identity: {},
+  firstNeeded: Object.fromEntries(changelogs.map(({ step, logStart }) => [step, logStart])),
+  changelogEnds: {},
+  acquisition: '',
+})
+
+async function commitStart(
+  context: AcquireContext,
+  acquired: Acquired,
+  positions: ReadonlyMap<PartitionId, number>,
+  first: boolean,
+): Promise<void> {
+  const { task, clock } = context
+  const { ledger, time } = acquired
+  const record = ledger.next({ positions, identity: new Map(), time, markerOut: ledger.record.markerOut, changed: new Map() })
+  const commit: OutgoingRecord = { key: COMMIT_KEY, value: encodeCommitRecord(record), timestamp: clock.now(), headers: [] }
+  const batches: PartitionRecords[] = [{ topic: task.commitTopic, partition: task.partition, records: [commit] }]
+  if (first) batches.push({ topic: context.controlTopic, partition: 0, records: [ranRecord(task.name, record.stateId, clock.now())] })
+  await commitTransaction(
+    acquired.producer,
+    {
+      task: task.name,
+      batches,
+      identity: context.identity(),
+      positions: task.inputs.map((input) => ({
+        topic: input.topic,
+        partition: input.partition,
+        position: positions.get(input.id) ?? 0,
+        metadata: ledger.marker(record),
+      })),
+    },
+    async (sent) => {
+      const mark = ledger.markAfter(record, sent, clock.now())
+      await acquired.state.writeMark(mark)
+      ledger.committed(record, mark)
+    },
+    context.probe,
+  )
+}
+
+function otherLife(context: AcquireContext): Fault {
+  return new Fault(
+    'MR5004',
+    'stop',
+    `the manifest in ${context.controlTopic} is no longer the one that this worker started with: the application was deleted or re-created meanwhile; start the worker again`,
+    { place: { topic: context.controlTopic, task: context.task.name } },
+  )
+}
+
+function stateLost(context: AcquireContext): Fault {
+  const ids = context.task.inputs.map((input) => input.id)
+  return stopFault(context.task.name, 'state-lost', ids)
+}

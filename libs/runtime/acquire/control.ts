@@ -1,0 +1,128 @@
+/**
+ * The application's control topic (engine.md 1): the manifest, and which tasks have run. Compacted, one partition.
+ *
+ * Who writes: the manifest under the transactional id of the control topic; `ran:<task>` inside the task's own first transaction,
+ * so that it is there exactly when the first commit record is.
+ */
+import { randomUUID } from 'node:crypto'
+import { Fault } from '../../faults/fault.ts'
+import { isRecord } from '../json.ts'
+import { MANIFEST_KEY, decodeManifest, manifestDifferences, manifestOf } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log, OutgoingRecord } from '../ports/log.ts'
+import { partitionId } from '../ports/log.ts'
+import { readRange } from './range-reader.ts'
+import type { Wiring } from '../worker/wiring.ts'
+
+export interface ControlView {
+  readonly manifest: Manifest | undefined
+  /** Tasks that have run under the manifest's state id. */
+  readonly ran: ReadonlySet<string>
+}
+
+export interface ControlContext {
+  readonly log: Log
+  readonly clock: Clock
+  readonly stallMs: number
+  readonly signal: AbortSignal
+}
+
+/** Reads the control topic to the high watermark asked for now. */
+export async function readControl(context: ControlContext, topic: string): Promise<ControlView> {
+  const partition = { topic, partition: 0 }
+  const range = (await context.log.admin.ranges([partition])).get(partitionId(topic, 0))
+  if (range === undefined) return { manifest: undefined, ran: new Set() }
+  let manifest: Manifest | undefined
+  const ran = new Map<string, string>()
+  await readRange(context.log, context.clock, {
+    partition,
+    from: range.logStart,
+    until: range.end,
+    stallMs: context.stallMs,
+    signal: context.signal,
+    onRecords: (records) => {
+      for (const record of records) {
+        const key = record.key === null ? '' : Buffer.from(record.key).toString('utf8')
+        if (record.value === null) continue
+        if (key === MANIFEST_KEY) manifest = decodeManifest(record.value) ?? manifest
+        if (key.startsWith('ran:')) ran.set(key.slice(4), stateIdOf(record.value))
+      }
+    },
+  })
+  const stateId = manifest?.stateId
+  return { manifest, ran: new Set([...ran].flatMap(([task, of]) => (of === stateId ? [task] : []))) }
+}
+
+function stateIdOf(value: Uint8Array): string {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(value).toString('utf8'))
+    return isRecord(parsed) && typeof parsed['stateId'] === 'string' ? parsed['stateId'] : ''
+  } catch {
+    return ''
+  }
+}
+
+/** The record that says: this task has run. */
+export const ranRecord = (task: string, stateId: string, now: number): OutgoingRecord => ({
+  key: Buffer.from(`ran:${task}`),
+  value: Buffer.from(JSON.stringify({ stateId })),
+  timestamp: now,
+  headers: [],
+})
+
+/** Tries to become the writer of the manifest; other workers that start at the same moment do the same, and fence each other. */
+const MANIFEST_TRIES_MAX = 20
+
+/** The stored manifest, made at the first run. A Fault when it does not fit the topology. */
+export async function ensureManifest(context: ControlContext, wiring: Wiring): Promise<Manifest> {
+  const topic = wiring.names.control
+  for (let tries = 0; tries < MANIFEST_TRIES_MAX; tries += 1) {
+    const stored = (await readControl(context, topic)).manifest
+    if (stored !== undefined) {
+      checkManifest(stored, wiring)
+      return stored
+    }
+    try {
+      await writeManifest(context, wiring)
+    } catch (error) {
+      if (!(error instanceof Fault) || error.action === 'stop') throw error
+      await context.clock.sleep(50 * (tries + 1), context.signal)
+    }
+  }
+  throw new Fault(
+    'MR5002',
+    'stop',
+    `the manifest of ${wiring.plan.name} v${wiring.plan.version} could not be written to ${topic} in ${MANIFEST_TRIES_MAX} tries: other workers kept taking the control topic over; start fewer at once`,
+    { place: { topic } },
+  )
+}
+
+async function writeManifest(context: ControlContext, wiring: Wiring): Promise<void> {
+  const topic = wiring.names.control
+  const producer = await context.log.openProducer(topic)
+  try {
+    // Only now, with every other writer fenced, is "there is none" a fact.
+    if ((await readControl(context, topic)).manifest !== undefined) return
+    const manifest = manifestOf(wiring, randomUUID())
+    const value = Buffer.from(JSON.stringify(manifest))
+    await producer.send([
+      { topic, partition: 0, records: [{ key: Buffer.from(MANIFEST_KEY), value, timestamp: context.clock.now(), headers: [] }] },
+    ])
+    await producer.commit()
+  } finally {
+    await producer.close()
+  }
+}
+
+export function checkManifest(stored: Manifest, wiring: Wiring): void {
+  const differences = manifestDifferences(stored, manifestOf(wiring, stored.stateId))
+  if (differences.length === 0) return
+  const { name, version } = wiring.plan
+  throw new Fault(
+    'MR5003',
+    'stop',
+    `${name} v${version} has state of another shape than this release: ${differences.join('; ')}. Nothing was changed. Give the new topology a new version (topology('${name}', { version: ${version + 1} }, ...)), or start the release that fits`,
+    { place: { topic: wiring.names.control } },
+  )
+}

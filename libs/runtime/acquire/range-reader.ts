@@ -1,0 +1,127 @@
+/**
+ * Reads a bounded range of one partition, in order, and ends by itself: for changelogs, commit topics, the control topic and single
+ * records. The end is a position, never a count and never "nothing came for a while" (hole H9).
+ */
+import { Fault } from '../../faults/fault.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { FetchedBatch, Log, LogRecord, TopicPartition } from '../ports/log.ts'
+
+export interface RangeRequest {
+  readonly partition: TopicPartition
+  readonly from: number
+  /** Ends when everything below this position was delivered. */
+  readonly until: number
+  /** No progress for this time means an open transaction that nobody ends, or a broker that is away. */
+  readonly stallMs: number
+  readonly signal: AbortSignal
+  /** Gets the records below `until` and the position behind them. Awaited: reading is paused while many batches wait. */
+  onRecords(records: readonly LogRecord[], next: number, bytes: number): Promise<void> | void
+}
+
+/** Batches that may wait for the consumer before reading is paused. */
+const WAITING_MAX = 8
+
+export async function readRange(log: Log, clock: Clock, request: RangeRequest): Promise<void> {
+  if (request.from >= request.until) return
+  const waiting: FetchedBatch[] = []
+  let failure: Error | undefined
+  let paused = false
+  let wake: () => void = () => undefined
+  const ring = (): void => wake()
+  const reader = log.openReader({
+    onBatch: (batch) => {
+      waiting.push(batch)
+      if (waiting.length >= WAITING_MAX && !paused) {
+        paused = true
+        reader.pause(request.partition)
+      }
+      ring()
+    },
+    onOutOfRange: (_, position, logStart, logEnd) => {
+      failure = outOfRange(request.partition, position, logStart, logEnd)
+      ring()
+    },
+    onFault: (_, fault) => {
+      failure = fault
+      ring()
+    },
+  })
+  try {
+    reader.assign(request.partition, request.from)
+    let position = request.from
+    let progressAt = clock.monotonic()
+    while (position < request.until) {
+      if (request.signal.aborted)
+        throw new Fault('MR5010', 'release-task', `reading ${name(request.partition)} was given up because the task is closing`)
+      if (failure !== undefined) throw failure
+      const batch = waiting.shift()
+      if (batch === undefined) {
+        const left = progressAt + request.stallMs - clock.monotonic()
+        if (left <= 0) throw stalled(request, position)
+        await waitForBatch(clock, request.signal, left, (resolve) => (wake = resolve))
+        continue
+      }
+      if (paused && waiting.length < WAITING_MAX / 2) {
+        paused = false
+        reader.resume(request.partition)
+      }
+      if (batch.fetchedFrom !== position || batch.next <= position) continue
+      const records = batch.next > request.until ? batch.records.filter((r) => r.offset < request.until) : batch.records
+      const next = Math.min(batch.next, request.until)
+      await request.onRecords(records, next, batch.bytes)
+      position = next
+      progressAt = clock.monotonic()
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Waits until a batch arrives, the signal aborts, or the time is over. */
+async function waitForBatch(clock: Clock, signal: AbortSignal, milliseconds: number, onWake: (resolve: () => void) => void): Promise<void> {
+  const stop = new AbortController()
+  const arrived = new Promise<void>((resolve) => onWake(resolve))
+  const abort = (): void => stop.abort()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await Promise.race([arrived, clock.sleep(milliseconds, stop.signal)])
+  } finally {
+    signal.removeEventListener('abort', abort)
+    stop.abort()
+  }
+}
+
+const name = (partition: TopicPartition): string => `${partition.topic}-${partition.partition}`
+
+function stalled(request: RangeRequest, position: number): Fault {
+  return new Fault(
+    'MR5011',
+    'stop-task',
+    `reading ${name(request.partition)} made no progress for ${request.stallMs} ms at position ${position} of ${request.until}: a transaction that nobody ends holds it (see: kafka-transactions.sh find-hanging), or its broker is away`,
+    { place: { ...request.partition, offset: position } },
+  )
+}
+
+function outOfRange(partition: TopicPartition, position: number, logStart: number, logEnd: number): Fault {
+  return new Fault(
+    'MR5012',
+    'acquire-again',
+    `${name(partition)} has the range ${logStart} to ${logEnd} and cannot be read from ${position}`,
+    {
+      place: { ...partition, offset: position },
+    },
+  )
+}
+
+/** The record at a position, or undefined when it is no longer there (compacted, aborted). */
+export async function readOne(log: Log, clock: Clock, request: Omit<RangeRequest, 'onRecords'>): Promise<LogRecord | undefined> {
+  let found: LogRecord | undefined
+  await readRange(log, clock, {
+    ...request,
+    until: Math.min(request.until, request.from + 1),
+    onRecords: (records) => {
+      found ??= records[0]
+    },
+  })
+  return found
+}

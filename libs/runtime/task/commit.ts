@@ -1,0 +1,46 @@
+/**
+ * The commit order (engine.md 4.5): this one function holds it.
+ *
+ * What is true after a crash between two steps:
+ *   after 1, 2   nothing happened: the transaction is open, the next owner's initialisation aborts it
+ *   in 3         unknown to us, known to the log: the acquire barrier reads it there
+ *   after 3      it happened; RocksDB is one commit behind and the restore brings exactly that commit (P2)
+ *   after 4      log and RocksDB agree
+ *
+ * Any failure in 1-3 makes producer, overlays and prefetches useless: the caller throws them away and acquires again. A failure in 4
+ * likewise: commit n+1 is never sent before 4 of n is done.
+ */
+import type { GroupIdentity, PartitionId, PartitionRecords, PositionToCommit, TransactionalProducer } from '../ports/log.ts'
+
+export type CommitPoint = 'before-send' | 'after-send' | 'before-end-of-transaction' | 'after-end-of-transaction' | 'after-store-write'
+
+/** Called at each point; a test throws there, or ends the process. */
+export type CommitProbe = (task: string, point: CommitPoint) => void
+
+export interface Transaction {
+  readonly task: string
+  readonly batches: readonly PartitionRecords[]
+  readonly identity: GroupIdentity
+  readonly positions: readonly PositionToCommit[]
+}
+
+export type SentOffsets = ReadonlyMap<PartitionId, { readonly first: number; readonly last: number }>
+
+/** `apply` brings the committed layer into the local store, in one atomic write. */
+export async function commitTransaction(
+  producer: TransactionalProducer,
+  transaction: Transaction,
+  apply: (sent: SentOffsets) => Promise<void>,
+  probe: CommitProbe,
+): Promise<void> {
+  const { task } = transaction
+  probe(task, 'before-send')
+  const sent = await producer.send(transaction.batches) // 1
+  probe(task, 'after-send')
+  await producer.sendPositions(transaction.identity, transaction.positions) // 2
+  probe(task, 'before-end-of-transaction')
+  await producer.commit() // 3
+  probe(task, 'after-end-of-transaction')
+  await apply(sent) // 4
+  probe(task, 'after-store-write')
+}

@@ -1,0 +1,168 @@
+/**
+ * The bounded queue of one input partition: fetched batches wait here undecoded; a few records ahead are decoded (engine.md 4.1-4.3).
+ *
+ * Owns: the expected fetch position, the position behind the last record that was taken, and the pause of the partition.
+ */
+import type { InputRecord } from '../../dataflow/plan.ts'
+import type { FetchedBatch, LogRecord } from '../ports/log.ts'
+import type { InputWiring } from '../worker/wiring.ts'
+
+/** What stands next in a partition. Everything but a record is taken at once, whatever its time. */
+export type InputItem =
+  | { readonly kind: 'record'; readonly record: InputRecord; readonly stamp: number | undefined; readonly raw: LogRecord }
+  | { readonly kind: 'marker'; readonly task: string; readonly watermark: number; readonly raw: LogRecord }
+  | {
+      readonly kind: 'refused'
+      readonly reason: string
+      readonly message: string
+      readonly stack: string | undefined
+      readonly attempt: number
+      readonly raw: LogRecord
+    }
+  | { readonly kind: 'dropped'; readonly why: 'older-epoch' | 'foreign'; readonly raw: LogRecord }
+
+interface WaitingBatch {
+  readonly records: readonly LogRecord[]
+  /** Behind everything of this batch, and of empty answers that followed it. */
+  next: number
+  readonly bytes: number
+}
+
+interface SpentBatch {
+  /** Offset of its last record. */
+  readonly last: number
+  next: number
+  readonly bytes: number
+}
+
+export class InputQueue {
+  readonly wiring: InputWiring
+  /** Index among the task's inputs, as TaskTime counts them. */
+  readonly index: number
+  readonly #bytesMax: number
+  #batches: WaitingBatch[] = []
+  #nextToDecode = 0
+  #decoded: InputItem[] = []
+  #taken = 0
+  /** Batches whose records are all decoded but not all taken, oldest first. */
+  #spent: SpentBatch[] = []
+  #expected: number
+  #position: number
+  #bytes = 0
+  #waiting = 0
+  #end: number | undefined
+  #atEnd = false
+  paused = false
+
+  constructor(wiring: InputWiring, index: number, position: number, bytesMax: number) {
+    this.wiring = wiring
+    this.index = index
+    this.#bytesMax = bytesMax
+    this.#expected = position
+    this.#position = position
+  }
+
+  /** Behind the last record taken; behind control records too, once nothing else is left before them. */
+  get position(): number {
+    return this.#position
+  }
+  /** The position that the next batch must have been fetched from. */
+  get expected(): number {
+    return this.#expected
+  }
+  get bytes(): number {
+    return this.#bytes
+  }
+  get waiting(): number {
+    return this.#waiting
+  }
+  /** Last stable offset, as the newest answer said; undefined before the first. */
+  get end(): number | undefined {
+    return this.#end
+  }
+  /** The newest answer reached the end of what can be read, and all of it was taken. */
+  get drained(): boolean {
+    return this.#atEnd && this.empty
+  }
+  get empty(): boolean {
+    return this.#waiting === 0
+  }
+  get full(): boolean {
+    return this.#bytes >= this.#bytesMax
+  }
+  get roomAgain(): boolean {
+    return this.#bytes < this.#bytesMax / 2
+  }
+
+  /** False when the batch is not the expected one: it must be fetched again from `expected`. */
+  push(batch: FetchedBatch): boolean {
+    if (batch.fetchedFrom !== this.#expected) return false
+    this.#end = batch.lastStable
+    this.#atEnd = batch.next >= batch.highWatermark
+    this.#expected = batch.next
+    if (batch.records.length === 0) {
+      // Control records only: they are passed together with what stands before them.
+      const before = this.#batches.at(-1) ?? this.#spent.at(-1)
+      if (before === undefined) this.#position = batch.next
+      else before.next = batch.next
+      return true
+    }
+    this.#batches.push({ records: batch.records, next: batch.next, bytes: batch.bytes })
+    this.#bytes += batch.bytes
+    this.#waiting += batch.records.length
+    return true
+  }
+
+  /** The next records that are not decoded yet, at most `count` of the oldest batch. */
+  toDecode(count: number): readonly LogRecord[] {
+    const batch = this.#batches[0]
+    return batch === undefined ? [] : batch.records.slice(this.#nextToDecode, this.#nextToDecode + count)
+  }
+
+  get decodedAhead(): number {
+    return this.#decoded.length - this.#taken
+  }
+
+  addDecoded(items: readonly InputItem[]): void {
+    if (this.#taken > 0 && this.#taken === this.#decoded.length) {
+      this.#decoded = []
+      this.#taken = 0
+    }
+    for (const item of items) this.#decoded.push(item)
+    this.#nextToDecode += items.length
+    const batch = this.#batches[0]
+    if (batch !== undefined && this.#nextToDecode >= batch.records.length) {
+      this.#batches.shift()
+      this.#nextToDecode = 0
+      this.#spent.push({ last: batch.records[batch.records.length - 1]?.offset ?? -1, next: batch.next, bytes: batch.bytes })
+    }
+  }
+
+  head(): InputItem | undefined {
+    return this.#decoded[this.#taken]
+  }
+
+  /** Takes the head. */
+  take(): InputItem | undefined {
+    const item = this.#decoded[this.#taken]
+    if (item === undefined) return undefined
+    this.#taken += 1
+    this.#waiting -= 1
+    this.#position = item.raw.offset + 1
+    const spent = this.#spent[0]
+    if (spent !== undefined && item.raw.offset === spent.last) this.#passSpent()
+    return item
+  }
+
+  #passSpent(): void {
+    const first = this.#spent.shift()
+    if (first === undefined) return
+    this.#position = first.next
+    this.#bytes -= first.bytes
+  }
+
+  /** Log time of the oldest record that waits; undefined when none does. */
+  oldestTimestamp(): number | undefined {
+    return this.head()?.raw.timestamp ?? this.#batches[0]?.records[this.#nextToDecode]?.timestamp
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * What one transaction sends: outputs, repartition records, dead letters, changelog entries, the commit record. Filled while
+ * records are processed, taken whole by the commit.
+ */
+import type { OutgoingRecord, PartitionRecords } from '../ports/log.ts'
+
+/** About what a record costs besides its key and value, bytes. */
+const RECORD_OVERHEAD_BYTES = 32
+
+export class Outbox {
+  readonly #batches = new Map<string, OutgoingRecord[][]>()
+  #bytes = 0
+  #count = 0
+
+  get bytes(): number {
+    return this.#bytes
+  }
+  get count(): number {
+    return this.#count
+  }
+
+  add(topic: string, partition: number, record: OutgoingRecord): void {
+    let partitions = this.#batches.get(topic)
+    if (partitions === undefined) {
+      partitions = []
+      this.#batches.set(topic, partitions)
+    }
+    const list = partitions[partition]
+    if (list === undefined) partitions[partition] = [record]
+    else list.push(record)
+    this.#bytes += RECORD_OVERHEAD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0)
+    this.#count += 1
+  }
+
+  batches(): PartitionRecords[] {
+    const batches: PartitionRecords[] = []
+    for (const [topic, partitions] of this.#batches) {
+      partitions.forEach((records, partition) => batches.push({ topic, partition, records }))
+    }
+    return batches
+  }
+}

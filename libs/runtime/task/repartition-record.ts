@@ -1,0 +1,68 @@
+/**
+ * What travels through a repartition topic besides the user's bytes (engine.md 5). Pure.
+ *
+ *     data record     header `mr` = epoch u32 | stamp f64 (only where the stamp is above the event time)
+ *     watermark marker  key null, value null, header `mw` = epoch u32 | watermark f64 | name of the upstream task (UTF-8)
+ *
+ * Header arrays without a stamp are one shared object per epoch: the encoder of the log recognises it by identity.
+ */
+import type { Header } from '../ports/log.ts'
+
+const DATA = 'mr'
+const MARKER = 'mw'
+
+export class RepartitionHeaders {
+  readonly #plain: readonly Header[]
+  readonly #epoch: number
+
+  constructor(epoch: number) {
+    this.#epoch = epoch
+    const value = Buffer.alloc(4)
+    value.writeUInt32BE(epoch)
+    this.#plain = Object.freeze([[DATA, value] as const])
+  }
+
+  /** Headers of a data record: the user's, then ours. */
+  of(timestamp: number, stamp: number, user: readonly Header[]): readonly Header[] {
+    if (stamp <= timestamp && user.length === 0) return this.#plain
+    if (stamp <= timestamp) return [...user, ...this.#plain]
+    const value = Buffer.alloc(12)
+    value.writeUInt32BE(this.#epoch)
+    value.writeDoubleBE(stamp, 4)
+    return [...user, [DATA, value]]
+  }
+
+  marker(task: string, watermark: number): readonly Header[] {
+    const name = Buffer.from(task)
+    const value = Buffer.alloc(12 + name.length)
+    value.writeUInt32BE(this.#epoch)
+    value.writeDoubleBE(watermark, 4)
+    name.copy(value, 12)
+    return [[MARKER, value]]
+  }
+}
+
+export type RepartitionMeaning =
+  | { readonly kind: 'record'; readonly epoch: number; readonly stamp: number; readonly headers: readonly Header[] }
+  | { readonly kind: 'marker'; readonly epoch: number; readonly task: string; readonly watermark: number }
+  /** Not written by Millrace: somebody else writes to an internal topic. */
+  | { readonly kind: 'foreign' }
+
+const NO_USER_HEADERS: readonly Header[] = Object.freeze([])
+
+export function readRepartition(headers: readonly Header[]): RepartitionMeaning {
+  const own = headers[headers.length - 1]
+  if (own === undefined) return { kind: 'foreign' }
+  const bytes = Buffer.from(own[1].buffer, own[1].byteOffset, own[1].byteLength)
+  if (own[0] === DATA && (bytes.length === 4 || bytes.length === 12)) {
+    return {
+      kind: 'record',
+      epoch: bytes.readUInt32BE(),
+      stamp: bytes.length === 12 ? bytes.readDoubleBE(4) : -Infinity,
+      headers: headers.length === 1 ? NO_USER_HEADERS : headers.slice(0, -1),
+    }
+  }
+  if (own[0] === MARKER && bytes.length > 12)
+    return { kind: 'marker', epoch: bytes.readUInt32BE(), watermark: bytes.readDoubleBE(4), task: bytes.toString('utf8', 12) }
+  return { kind: 'foreign' }
+}

@@ -1,0 +1,58 @@
+/** What a task does after a failure (engine.md 4.5): every one throws producer, overlays and prefetches away; this says what comes then. Pure. */
+import { Fault } from '../../faults/fault.ts'
+import { RecordFailed } from './record-failure.ts'
+
+export type FailureAnswer =
+  /** A person must decide. */
+  | { readonly kind: 'stop'; readonly fault: Error }
+  /** Acquire again at once and refuse the record then. */
+  | { readonly kind: 'refuse'; readonly failed: RecordFailed }
+  /** Acquire again at once and commit the records of the failed transaction one by one: one of them can never be sent. */
+  | { readonly kind: 'be-careful' }
+  /** Acquire again after a pause, ms. */
+  | { readonly kind: 'again'; readonly fault: Fault; readonly pauseMs: number }
+
+export interface FailureFacts {
+  readonly task: string
+  /** Failures in a row without a commit, this one not counted. */
+  readonly failures: number
+  /** The newest failure before, if no acquisition has succeeded since. */
+  readonly lastCode: string | undefined
+  /** No more refused records can be remembered. */
+  readonly poisonFull: boolean
+  /** A transaction was refused whose positions are known. */
+  readonly transactionKnown: boolean
+  readonly heartbeatIntervalMs: number
+}
+
+const BACKOFF_FIRST_MS = 50
+const BACKOFF_MAX_MS = 10_000
+const DOUBLINGS_MAX = 10
+
+export function answerFailure(error: unknown, facts: FailureFacts): FailureAnswer {
+  if (error instanceof RecordFailed) {
+    if (error.policy !== 'stop' && !facts.poisonFull) return { kind: 'refuse', failed: error }
+    return { kind: 'stop', fault: userCodeStops(error, facts.task) }
+  }
+  if (!(error instanceof Fault)) return { kind: 'stop', fault: error instanceof Error ? error : new Error(String(error)) }
+  if (error.action === 'stop-task' || error.action === 'stop') return { kind: 'stop', fault: error }
+  if (error.action === 'refuse-record') return facts.transactionKnown ? { kind: 'be-careful' } : { kind: 'stop', fault: error }
+  // Acquired twice, and twice the state ended before the group's offsets, without a former owner at work: the changelog lost its tail.
+  if (error.code === 'MR5020' && facts.lastCode === 'MR5020') return { kind: 'stop', fault: error }
+  return { kind: 'again', fault: error, pauseMs: pauseOf(error, facts) }
+}
+
+function pauseOf(fault: Fault, { failures, heartbeatIntervalMs }: FailureFacts): number {
+  const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(failures, DOUBLINGS_MAX))
+  // Somebody else may be the owner. Only a heartbeat tells; before it has told, acquiring would fence the rightful owner (hole H12).
+  if (fault.action === 'release-task') return Math.max(backoff, heartbeatIntervalMs)
+  return failures === 0 ? 0 : backoff
+}
+
+const userCodeStops = (failed: RecordFailed, task: string): Fault =>
+  new Fault(
+    'MR6002',
+    'stop-task',
+    `user code failed on the record ${failed.id}: ${failed.message}. Nothing of it was committed; mend the code and start again, or set onRefused to 'dead-letter' to set such records aside`,
+    { place: { task }, cause: failed },
+  )

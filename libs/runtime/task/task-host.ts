@@ -1,0 +1,60 @@
+/** What a task offers to its program: cells, and the way of results into the outbox of the active layer. */
+import { RecordRefused } from '../../dataflow/plan.ts'
+import type { Header, TaskProgram } from '../../dataflow/plan.ts'
+import type { TaskState } from '../../state/task-state.ts'
+import type { Outbox } from './outbox.ts'
+import type { RepartitionHeaders } from './repartition-record.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { TaskWiring } from '../worker/wiring.ts'
+
+export interface HostContext {
+  readonly application: string
+  readonly task: TaskWiring
+  readonly clock: Clock
+  recordBytesMax(topic: string): number
+}
+
+/** What a record needs besides its key and value in a batch of its own, bytes. */
+const ENVELOPE_BYTES = 512
+
+/** Lengths of name and value take up to 5 bytes each. */
+const HEADER_BYTES = 10
+
+function bytesOf(headers: readonly Header[]): number {
+  let bytes = 0
+  for (const [name, value] of headers) bytes += HEADER_BYTES + Buffer.byteLength(name) + value.length
+  return bytes
+}
+
+export function instantiateProgram(
+  context: HostContext,
+  state: TaskState,
+  epoch: number,
+  headers: RepartitionHeaders,
+  outbox: () => Outbox,
+): TaskProgram {
+  const { task, clock } = context
+  const { outputs } = task
+  // Every real output says who wrote it (engine.md 6.2); one shared array, so that the log's encoder sees it is the same.
+  const origin: Header = ['millrace', Buffer.from(`${context.application}/${epoch}`)]
+  const plain: readonly Header[] = Object.freeze([origin])
+  return task.subTopology.instantiate({
+    partition: task.partition,
+    store: (step) => state.cells(step),
+    partitionsOf: (output) => outputs[output]?.partitions ?? 1,
+    now: () => clock.now(),
+    emit: (output, partition, key, value, timestamp, stamp, user) => {
+      const target = outputs[output]
+      if (target === undefined) throw new RangeError(`there is no output ${output}`)
+      const bytes = (key?.length ?? 0) + (value?.length ?? 0) + bytesOf(user) + ENVELOPE_BYTES
+      if (bytes > context.recordBytesMax(target.topic)) {
+        throw new RecordRefused(
+          'too-large',
+          `a result for ${target.topic} has ${bytes - ENVELOPE_BYTES} bytes; the topic takes at most ${context.recordBytesMax(target.topic)} (max.message.bytes)`,
+        )
+      }
+      const all = target.repartition ? headers.of(timestamp, stamp, user) : user.length === 0 ? plain : [...user, origin]
+      outbox().add(target.topic, partition, { key, value, timestamp, headers: all })
+    },
+  })
+}

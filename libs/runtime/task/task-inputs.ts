@@ -1,0 +1,113 @@
+/**
+ * The inputs of a task: their queues, decoding ahead, and the choice of the next record (engine.md 4.1-4.3).
+ *
+ * Owns: the queues, and since when an input is waited for that is empty here and may have more at its broker.
+ */
+import type { TaskProgram } from '../../dataflow/plan.ts'
+import { Fault } from '../../faults/fault.ts'
+import { choose } from './chooser.ts'
+import { NewerEpoch, decodeItem } from './decode.ts'
+import type { Poison } from './decode.ts'
+import { InputQueue } from './input-queue.ts'
+import type { InputItem } from './input-queue.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { LogRecord, PartitionReader } from '../ports/log.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { TaskWiring } from '../worker/wiring.ts'
+
+export interface InputsContext {
+  readonly task: TaskWiring
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly poison: Poison
+}
+
+/** Records decoded ahead for each partition: their state is read together, off the event loop. */
+const DECODE_AHEAD = 256
+
+export class TaskInputs {
+  readonly queues: readonly InputQueue[]
+  readonly #context: InputsContext
+  readonly #epoch: number
+  #waitingSince: number | undefined
+
+  constructor(context: InputsContext, positions: Readonly<Record<string, number>>, epoch: number) {
+    const { task, settings } = context
+    this.#context = context
+    this.#epoch = epoch
+    this.queues = task.inputs.map((wiring, index) => new InputQueue(wiring, index, positions[wiring.id] ?? 0, settings.bufferBytesMax))
+  }
+
+  async decodeAhead(program: TaskProgram): Promise<void> {
+    for (const queue of this.queues) {
+      if (queue.decodedAhead > 0) continue
+      const raws = queue.toDecode(DECODE_AHEAD)
+      if (raws.length === 0) continue
+      const items: InputItem[] = []
+      for (const raw of raws) {
+        const prepared = program.prepare(queue.wiring.input, raw)
+        if (prepared !== undefined) await prepared
+        const item = this.#decode(program, queue, raw)
+        if (item.kind === 'record') program.prefetch(item.record)
+        items.push(item)
+      }
+      queue.addDecoded(items)
+    }
+  }
+
+  #decode(program: TaskProgram, queue: InputQueue, raw: LogRecord): InputItem {
+    const { task, poison } = this.#context
+    try {
+      return decodeItem(program, queue, raw, this.#epoch, poison)
+    } catch (error) {
+      if (!(error instanceof NewerEpoch)) throw error
+      const { id, topic, partition } = queue.wiring
+      throw new Fault(
+        'MR5031',
+        'stop-task',
+        `${task.name} read ${error.message} from ${id} but stands at epoch ${this.#epoch}: this release cannot follow a reset yet`,
+        { place: { task: task.name, topic, partition, offset: raw.offset }, cause: error },
+      )
+    }
+  }
+
+  /** Some records wait and none of their partition is decoded. */
+  get undecoded(): boolean {
+    return this.queues.some((queue) => !queue.empty && queue.decodedAhead === 0)
+  }
+
+  /** An empty input that may have more at its broker is waited for, once for `maxIdleMs`, until it shows what it has. */
+  patient(): boolean {
+    if (!this.queues.some((queue) => queue.empty && !queue.drained)) this.#waitingSince = undefined
+    return this.#waitingSince === undefined || this.#patienceLeft(this.#waitingSince) > 0
+  }
+
+  #patienceLeft(since: number): number {
+    const { clock, settings } = this.#context
+    return since + settings.maxIdleMs - clock.monotonic()
+  }
+
+  /** The queue to take from; undefined: nothing may be taken now. */
+  next(patient: boolean): InputQueue | undefined {
+    const chosen = choose(this.queues, patient)
+    if (chosen !== 'wait') return chosen
+    this.#waitingSince ??= this.#context.clock.monotonic()
+    return undefined
+  }
+
+  /** Milliseconds until patience with an empty input is over; Infinity: none is waited for. */
+  patienceEndsIn(): number {
+    if (this.#waitingSince === undefined || this.queues.every((queue) => queue.empty)) return Infinity
+    const left = this.#patienceLeft(this.#waitingSince)
+    return left <= 0 ? Infinity : left
+  }
+}
+
+/** Partitions that were paused because their queue was full, and that have room again. */
+export function resumeReading(queues: readonly InputQueue[], reader: PartitionReader): void {
+  for (const queue of queues) {
+    if (!queue.paused || !queue.roomAgain) continue
+    queue.paused = false
+    reader.resume(queue.wiring)
+  }
+}

@@ -1,0 +1,395 @@
+/**
+ * One task between an acquisition and the next: prefetch → step → commit (engine.md 4).
+ *
+ * Owns: the program, the input queues, the active layer and at most one layer that is being committed. While a commit is on the wire the
+ * next records fill the active layer; a failure throws both away together with this object.
+ *
+ * After the broker has refused a record for good, the records of that transaction are committed one by one (`careful`), and event time moves
+ * in transactions of its own: so the re-run finds the one whose effect cannot be sent (engine.md 4.5).
+ */
+import type { TaskProgram } from '../../dataflow/plan.ts'
+import { assert, Fault } from '../../faults/fault.ts'
+import type { Acquired } from '../acquire/acquire.ts'
+import { ActiveLayer } from './active-layer.ts'
+import type { CommitRecord } from './commit-record.ts'
+import { commitTransaction } from './commit.ts'
+import type { CommitProbe } from './commit.ts'
+import { deadLetter } from './dead-letter.ts'
+import type { Poison } from './decode.ts'
+import type { InputQueue } from './input-queue.ts'
+import type { InputItem } from './input-queue.ts'
+import { MarkerPace } from './marker-pace.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { GroupIdentity } from '../ports/log.ts'
+import { recordFailed, recordTooLarge, refusalStops, resultTooLarge, timerFailed } from './record-failure.ts'
+import { RepartitionHeaders } from './repartition-record.ts'
+import type { Settings } from '../settings/settings.ts'
+import { addCounts } from './task-counters.ts'
+import type { TaskCounters } from './task-counters.ts'
+import { instantiateProgram } from './task-host.ts'
+import { TaskInputs } from './task-inputs.ts'
+import { sealLayer } from './task-seal.ts'
+import type { SealedLayer } from './task-seal.ts'
+import type { TaskWiring } from '../worker/wiring.ts'
+
+/** 'topic:partition' → position. */
+export type Positions = Readonly<Record<string, number>>
+
+export interface RunContext {
+  readonly application: string
+  readonly task: TaskWiring
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly probe: CommitProbe
+  readonly deadLetters: { readonly topic: string; readonly partitions: number }
+  /** Up to here records are committed one by one. */
+  readonly careful: Positions | undefined
+  /** Largest record that a topic takes, bytes. */
+  recordBytesMax(topic: string): number
+  identity(): GroupIdentity
+  readonly poison: Poison
+  /** Something changed that the task's loop should look at. */
+  wake(): void
+  onCommitted(milliseconds: number): void
+}
+
+/** A layer that was sent and of which nobody knows yet whether it happened. */
+export interface UnsettledLayer {
+  readonly record: Pick<CommitRecord, 'n' | 'acquisition' | 'positions'>
+  readonly counts: Readonly<TaskCounters>
+}
+
+/** A step ends after this many records or this time, ms, so that heartbeats and other tasks get their turn. */
+const STEP_RECORDS_MAX = 1_000
+const STEP_MS_MAX = 8
+/** A store that was last known complete so long ago is proved complete by a commit when it is put away, ms: only a commit shows that nobody else went on (hole H8). */
+const PROOF_AGE_MS = 60_000
+
+export class TaskRun {
+  readonly #context: RunContext
+  readonly acquired: Acquired
+  readonly #program: TaskProgram
+  readonly #inputs: TaskInputs
+  readonly #headers: RepartitionHeaders
+  readonly #markers: MarkerPace
+  #layer = new ActiveLayer()
+  #careful: Positions | undefined
+  /** Event time has moved and the program was not told: only while careful. */
+  #advanceDue = false
+  #inFlight: Promise<void> | undefined
+  #unsettled: UnsettledLayer | undefined
+  #failure: Error | undefined
+  #lastCommitAt: number
+  readonly totals: TaskCounters
+
+  constructor(context: RunContext, acquired: Acquired, totals: TaskCounters) {
+    this.#context = context
+    this.acquired = acquired
+    this.totals = totals
+    const { task, settings } = context
+    const { positions, epoch } = acquired.ledger.record
+    this.#inputs = new TaskInputs(context, positions, epoch)
+    this.#headers = new RepartitionHeaders(epoch)
+    this.#markers = new MarkerPace(task, settings.markerIntervalMs)
+    this.#careful = context.careful
+    this.#lastCommitAt = context.clock.monotonic() - settings.commitIntervalMs
+    this.#program = instantiateProgram(context, acquired.state, epoch, this.#headers, () => this.#layer.outbox)
+    if (acquired.time.watermark !== -Infinity) this.#advance()
+    this.#layer.dirty = false
+  }
+
+  get program(): TaskProgram {
+    return this.#program
+  }
+  get queues(): readonly InputQueue[] {
+    return this.#inputs.queues
+  }
+
+  /** Decodes, prefetches and processes some records. False when there was nothing to do. */
+  async turn(): Promise<boolean> {
+    this.#throwFailure()
+    await this.#inputs.decodeAhead(this.#program)
+    const prefetch = this.acquired.state.prefetchPending()
+    if (prefetch !== undefined) await prefetch
+    this.#throwFailure()
+    return this.#step()
+  }
+
+  #step(): boolean {
+    if (this.#isCareful()) return this.#stepCarefully()
+    const { clock } = this.#context
+    const until = clock.monotonic() + STEP_MS_MAX
+    let done = 0
+    if (clock.now() >= this.#program.nextTick()) this.#tick()
+    const patient = this.#inputs.patient()
+    while (done < STEP_RECORDS_MAX && this.#takeOne(patient)) {
+      done += 1
+      if ((done & 63) === 0 && clock.monotonic() >= until) break
+    }
+    return done > 0 || this.#inputs.undecoded
+  }
+
+  #isCareful(): boolean {
+    const careful = this.#careful
+    if (careful === undefined) return false
+    if (this.#advanceDue || this.queues.some((queue) => queue.position < (careful[queue.wiring.id] ?? 0))) return true
+    this.#careful = undefined
+    return false
+  }
+
+  /** One thing for each transaction: event time that moved, timers of the clock, or one record. */
+  #stepCarefully(): boolean {
+    if (this.#isChanged) return false
+    if (this.#advanceDue) {
+      this.#advanceDue = false
+      this.#advance()
+      return true
+    }
+    if (this.#context.clock.now() >= this.#program.nextTick()) {
+      this.#tick()
+      return true
+    }
+    return this.#takeOne(this.#inputs.patient()) || this.#inputs.undecoded
+  }
+
+  #takeOne(patient: boolean): boolean {
+    const chosen = this.#inputs.next(patient)
+    if (chosen === undefined) return false
+    const item = chosen.take()
+    assert(item !== undefined, 'a chosen queue has a head')
+    this.#process(chosen, item)
+    return true
+  }
+
+  /** Milliseconds until the loop must look again although nothing arrives. */
+  lookAgainIn(): number {
+    const { clock } = this.#context
+    const tick = this.#program.nextTick() - clock.now()
+    // A marker that is held back; once it is due it is work, and goes with the next commit.
+    const marker = this.#markerDueAt() - clock.monotonic()
+    return Math.max(0, Math.min(this.#inputs.patienceEndsIn(), tick, marker <= 0 ? Infinity : marker, this.commitDueIn() ?? Infinity))
+  }
+
+  #process(queue: InputQueue, item: InputItem): void {
+    const layer = this.#layer
+    layer.dirty = true
+    layer.items += 1
+    const { time } = this.acquired
+    switch (item.kind) {
+      case 'record': {
+        const { record, raw } = item
+        layer.lastRecord = { queue, raw }
+        const stamp = item.stamp ?? time.stampOf(queue.index)
+        try {
+          layer.counts[this.#program.process(record, stamp)] += 1
+        } catch (error) {
+          throw recordFailed(this.#context.task, { queue, raw }, error)
+        }
+        if (queue.wiring.external === undefined) return
+        layer.lastRead.set(queue.wiring.id, raw)
+        if (time.observe(queue.index, record.timestamp)) this.#timeMoved()
+        return
+      }
+      case 'marker':
+        if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()
+        return
+      case 'refused':
+        this.#refuse(queue, item)
+        if (queue.wiring.external !== undefined) layer.lastRead.set(queue.wiring.id, item.raw)
+        return
+      case 'dropped':
+        layer.counts.dropped += 1
+    }
+  }
+
+  /** Lifts external inputs (the test kit's hand-moved time). */
+  lift(watermark: number): void {
+    let moved = false
+    for (const { wiring } of this.queues) if (wiring.external !== undefined && this.acquired.time.lift(wiring.id, watermark)) moved = true
+    this.#layer.dirty = true
+    if (moved) this.#timeMoved()
+  }
+
+  #timeMoved(): void {
+    if (this.#careful === undefined) this.#advance()
+    else this.#advanceDue = true
+  }
+
+  #advance(): void {
+    this.#layer.dirty = true
+    try {
+      this.#program.advance(this.acquired.time.watermark)
+    } catch (error) {
+      throw timerFailed(this.#context.task, error, 'an event-time timer or window')
+    }
+  }
+
+  #tick(): void {
+    this.#layer.dirty = true
+    try {
+      this.#program.tick(this.#context.clock.now())
+    } catch (error) {
+      throw timerFailed(this.#context.task, error, 'a processing-time timer')
+    }
+  }
+
+  #refuse(queue: InputQueue, item: Extract<InputItem, { kind: 'refused' }>): void {
+    const { task, deadLetters, application, clock } = this.#context
+    const { counts, outbox } = this.#layer
+    const { raw, reason, message, stack, attempt } = item
+    const policy = queue.wiring.external?.onRefused ?? 'dead-letter'
+    if (policy === 'stop') throw refusalStops(task, { queue, raw }, reason, message)
+    counts.refused += 1
+    if (policy === 'skip') return
+    counts.deadLetters += 1
+    const { topic, partition } = queue.wiring
+    const letter = deadLetter(
+      { ...raw, topic, partition },
+      { reason, message, stack, step: task.subTopology.name, attempt },
+      application,
+      clock.now(),
+    )
+    outbox.add(deadLetters.topic, partition % deadLetters.partitions, letter)
+  }
+
+  // ---- commit
+
+  get inFlight(): Promise<void> | undefined {
+    return this.#inFlight
+  }
+
+  /** Sent, and not known to have happened: on the wire, or failed. */
+  get unsettled(): UnsettledLayer | undefined {
+    return this.#unsettled
+  }
+
+  /** Bytes of the active layer: outputs and changed state. */
+  get layerBytes(): number {
+    return this.#layer.outbox.bytes + this.acquired.state.dirtyBytes
+  }
+
+  #positionsMoved(): boolean {
+    const { positions } = this.acquired.ledger.record
+    return this.queues.some((queue) => queue.position !== positions[queue.wiring.id])
+  }
+
+  #markerDueAt(): number {
+    const { time, ledger } = this.acquired
+    return this.#markers.dueAt(time.watermark, ledger.record.markerOut)
+  }
+
+  /** Never before the results of the time that it tells. */
+  #markerDueNow(): number | undefined {
+    const { time, ledger } = this.acquired
+    if (this.#advanceDue) return undefined
+    return this.#markers.dueNow(time.watermark, ledger.record.markerOut, this.#context.clock.monotonic())
+  }
+
+  get #isChanged(): boolean {
+    return this.#layer.dirty || this.#layer.outbox.count > 0 || this.acquired.state.dirty
+  }
+
+  /** Something is to be committed. */
+  get hasWork(): boolean {
+    return this.#isChanged || (this.#inFlight === undefined && this.#positionsMoved()) || this.#markerDueNow() !== undefined
+  }
+
+  /** Milliseconds until a commit is due; 0: now; undefined: nothing to commit. */
+  commitDueIn(): number | undefined {
+    const { settings, clock } = this.#context
+    if (!this.hasWork) return undefined
+    if (this.#careful !== undefined || this.layerBytes >= settings.commitBytesMax) return 0
+    return Math.max(0, this.#lastCommitAt + settings.commitIntervalMs - clock.monotonic())
+  }
+
+  /** Seals the active layer and sends it. Only when nothing is in flight. Throws what failed before, and what user code throws at a commit. */
+  startCommit(): void {
+    this.#throwFailure()
+    assert(this.#inFlight === undefined, 'commit n+1 is never sent before commit n is applied')
+    const { clock, task, probe, identity } = this.#context
+    const { ledger, producer, state } = this.acquired
+    const now = clock.monotonic()
+    const markerOut = this.#markerDueNow()
+    this.#markers.sent(markerOut, now)
+    const layer = this.#layer
+    const sealed = this.#seal(markerOut)
+    const wasCareful = this.#careful !== undefined
+    this.#layer = new ActiveLayer()
+    this.#lastCommitAt = now
+    this.#unsettled = { record: sealed.record, counts: layer.counts }
+    const commit = commitTransaction(
+      producer,
+      { task: task.name, batches: sealed.batches, identity: identity(), positions: sealed.positions },
+      async (sent) => {
+        const mark = ledger.markAfter(sealed.record, sent, clock.now())
+        await state.apply(sealed.frozen, mark)
+        ledger.committed(sealed.record, mark)
+      },
+      probe,
+    )
+    this.#inFlight = commit.then(
+      () => {
+        this.#inFlight = undefined
+        this.#unsettled = undefined
+        this.#markers.committed()
+        addCounts(this.totals, layer.counts)
+        this.#context.onCommitted(clock.monotonic() - now)
+        this.#context.wake()
+      },
+      (error: unknown) => {
+        this.#inFlight = undefined
+        this.#failure = asError(this.#explained(error, layer, wasCareful))
+        this.#context.wake()
+      },
+    )
+  }
+
+  #seal(markerOut: number | undefined): SealedLayer {
+    const { task, clock } = this.#context
+    try {
+      this.#program.flush()
+    } catch (error) {
+      throw timerFailed(task, error, 'a table or an updating window')
+    }
+    const { outbox, lastRead } = this.#layer
+    return sealLayer({
+      task,
+      outbox,
+      acquired: this.acquired,
+      queues: this.queues,
+      lastRead,
+      headers: this.#headers,
+      markerOut,
+      now: clock.now(),
+    })
+  }
+
+  /** A refusal by the broker is told as that of the record that led to it, where that is known. */
+  #explained(error: unknown, layer: ActiveLayer, wasCareful: boolean): unknown {
+    if (!(error instanceof Fault) || error.action !== 'refuse-record') return error
+    if (layer.items === 0 || (wasCareful && layer.lastRecord === undefined)) return resultTooLarge(this.#context.task, error)
+    return wasCareful && layer.lastRecord !== undefined ? recordTooLarge(this.#context.task, layer.lastRecord, error) : error
+  }
+
+  /** Commits what there is and waits for it, before the task is suspended or closed; also to prove that the store is complete. */
+  async finish(): Promise<void> {
+    await this.#inFlight
+    this.#throwFailure()
+    if (!this.hasWork && !this.#proofDue()) return
+    this.startCommit()
+    await this.#inFlight
+    this.#throwFailure()
+  }
+
+  #proofDue(): boolean {
+    const { task, clock } = this.#context
+    const { mark } = this.acquired.state
+    return task.changelogs.size > 0 && mark !== undefined && clock.now() - mark.completeAt >= PROOF_AGE_MS
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+}
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown }))

@@ -1,0 +1,311 @@
+/**
+ * A worker: one member of the consumer group, with the tasks that the group gives it.
+ *
+ * Owns: group membership, the one reader of all inputs, the tasks. A rebalance is: all tasks suspended (commits done) → joined again →
+ * tasks that are no longer ours closed → the others and the new ones assigned.
+ */
+import { BrokenPromise, Fault } from '../../faults/fault.ts'
+import { memoryHome } from '../../state/memory-store.ts'
+import type { StoreHome } from '../../state/store.ts'
+import type { TopologyPlan } from '../../dataflow/plan.ts'
+import { assignTasks, taskId } from './assignor.ts'
+import type { CommitProbe } from '../task/commit.ts'
+import { decodeMembers, decodeTasks, encodeMember, encodeTasks } from './group-data.ts'
+import type { Note } from '../note.ts'
+import { prepare } from './prepare.ts'
+import type { Prepared } from './prepare.ts'
+import type { Clock } from '../ports/clock.ts'
+import { partitionId } from '../ports/log.ts'
+import type { AssignmentOf, GroupEvents, GroupIdentity, GroupMember, Log, MemberOf, PartitionReader } from '../ports/log.ts'
+import { Purge } from './purge.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { WorkerState, WorkerStatus } from './status.ts'
+import { Task } from '../task/task.ts'
+import { workerStatus } from './worker-status.ts'
+
+export interface WorkerOptions {
+  readonly plan: TopologyPlan
+  readonly log: Log
+  readonly stores: StoreHome
+  readonly clock: Clock
+  readonly settings: Settings
+  readonly note: Note
+  /** Shown in the status document; unique among the workers of a process. */
+  readonly id?: string
+  readonly millraceVersion?: string
+  /** Called at each point of each commit (tests, fail-points). */
+  readonly probe?: CommitProbe
+  /** Freezes values given to user code, so that code which changes them in place fails (test kit). */
+  readonly freezeValues?: boolean
+  onCommit?(task: string, milliseconds: number): void
+}
+
+/** Why a worker ended. */
+export type ExitReason = { readonly kind: 'stopped' } | { readonly kind: 'failed'; readonly fault: Error }
+
+export class Worker {
+  readonly options: WorkerOptions
+  readonly done: Promise<ExitReason>
+  readonly startedAt: number
+  readonly tasks = new Map<string, Task>()
+  fault: Error | undefined
+  lastTurnAt: number
+  #end: (reason: ExitReason) => void = () => undefined
+  #state: WorkerState = 'starting'
+  #prepared: Prepared | undefined
+  #identity: GroupIdentity
+  #member: GroupMember | undefined
+  #reader: PartitionReader | undefined
+  #purge: Purge | undefined
+  readonly #stateless = memoryHome()
+  readonly #abort = new AbortController()
+  /** Tasks of a membership that was lost, on their way out. */
+  #leaving: Promise<unknown> = Promise.resolve()
+  /** Rises when an assignment comes, and when it is lost: work on an older one ends. */
+  #assignments = 0
+  #ending: Promise<void> | undefined
+  /** Tasks whose local store is kept here. */
+  readonly #kept = new Set<string>()
+
+  constructor(options: WorkerOptions) {
+    this.options = options
+    this.startedAt = options.clock.now()
+    this.lastTurnAt = this.startedAt
+    this.#identity = { groupId: `${options.plan.name}.v${options.plan.version}`, memberId: '', generation: -1 }
+    this.done = new Promise((resolve) => (this.#end = resolve))
+  }
+
+  get state(): WorkerState {
+    return this.#state
+  }
+  get identity(): GroupIdentity {
+    return this.#identity
+  }
+  /** Topology with its topics and tasks; undefined before `start` has checked them. */
+  get prepared(): Prepared | undefined {
+    return this.#prepared
+  }
+
+  /** Checks and creates topics, opens formats, joins the group. Throws a Fault with action 'stop' when it cannot work. */
+  async start(): Promise<void> {
+    const { log, clock, settings, plan, note } = this.options
+    await openFormats(plan)
+    this.#prepared = await prepare({ log, clock, stallMs: settings.restoreStallMs, signal: this.#abort.signal }, plan, settings)
+    const { wiring, manifest } = this.#prepared
+    note('info', `${plan.name} v${plan.version}: ${wiring.tasks.length} tasks in ${plan.subTopologies.length} sub-topologies`, {
+      stateId: manifest.stateId,
+    })
+    this.#reader = log.openReader({
+      onBatch: (batch) => this.#taskOf(batch.topic, batch.partition)?.onBatch(batch),
+      onOutOfRange: ({ topic, partition }, position, logStart, logEnd) =>
+        this.#taskOf(topic, partition)?.onInputFault(
+          new Fault(
+            'MR5034',
+            'acquire-again',
+            `${partitionId(topic, partition)} has the range ${logStart} to ${logEnd} and cannot be read from ${position}: it was truncated, re-created or its records were deleted while it was read`,
+            { place: { topic, partition, offset: position } },
+          ),
+        ),
+      onFault: ({ topic, partition }, fault) => this.#taskOf(topic, partition)?.onInputFault(fault),
+    })
+    this.#purge = new Purge(log, clock, note)
+    for (const task of await this.options.stores.list()) this.#kept.add(task)
+    const { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = settings
+    this.#member = await log.joinGroup(
+      {
+        groupId: wiring.names.group,
+        topics: [...new Set(wiring.tasks.flatMap((task) => task.inputs.map((input) => input.topic)))],
+        protocol: 'millrace',
+        sessionTimeoutMs,
+        heartbeatIntervalMs,
+        rebalanceTimeoutMs,
+      },
+      this.#groupEvents(),
+    )
+    // Stopped while it was joining: nobody else knows the member.
+    if (this.#ending !== undefined) await this.#member.leave()
+  }
+
+  /** Commits what was processed, closes the tasks, leaves the group. A second call waits for the first one. */
+  async stop(): Promise<void> {
+    const failed = this.#state === 'failed'
+    if (!failed && this.#state !== 'stopped') this.#state = 'stopping'
+    await this.#shutDown()
+    if (failed) return
+    this.#state = 'stopped'
+    this.#end({ kind: 'stopped' })
+  }
+
+  /** Asks the group for a rebalance. */
+  rejoin(): void {
+    this.#member?.rejoin()
+  }
+
+  status(): WorkerStatus {
+    return workerStatus(this)
+  }
+
+  #shutDown(): Promise<void> {
+    this.#ending ??= this.#closeEverything()
+    return this.#ending
+  }
+
+  async #closeEverything(): Promise<void> {
+    await this.#leaving
+    await Promise.all([...this.tasks.values()].map((task) => task.close()))
+    this.#abort.abort()
+    this.#purge?.stop()
+    await this.#member?.leave()
+    await this.#reader?.close()
+  }
+
+  #fail(fault: Error): void {
+    if (this.#state === 'failed' || this.#state === 'stopping' || this.#state === 'stopped') return
+    this.#state = 'failed'
+    this.fault = fault
+    // Whoever waits for `done` tells it to people.
+    this.options.note('debug', `the worker fails: ${fault.message}`, { code: fault instanceof Fault ? fault.code : 'internal' })
+    const end = (): void => this.#end({ kind: 'failed', fault })
+    this.#shutDown().then(end, end)
+  }
+
+  #taskOf(topic: string, partition: number): Task | undefined {
+    for (const task of this.tasks.values()) {
+      if (task.context.task.partition === partition && task.context.task.inputs.some((input) => input.topic === topic)) return task
+    }
+    return undefined
+  }
+
+  // ---- the group
+
+  #groupEvents(): GroupEvents {
+    return {
+      userData: () => encodeMember({ running: [...this.tasks.keys()], kept: [...this.#kept] }),
+      assign: (members) => Promise.resolve(this.#assignAll(members)),
+      onRebalancing: async () => {
+        if (this.#state === 'running') this.#state = 'rebalancing'
+        await Promise.all([...this.tasks.values()].map((task) => task.suspend()))
+      },
+      onAssigned: async (identity, assignment) => await this.#onAssigned(identity, assignment),
+      onLost: (reason) => {
+        this.options.note(
+          'warn',
+          `this worker is no longer a member of the group: ${reason.message}; its tasks are closed and it joins again`,
+          {},
+        )
+        this.#assignments += 1
+        this.#leaving = Promise.all([this.#leaving, this.#closeAll()])
+      },
+      onFault: (fault) => this.#fail(fault),
+    }
+  }
+
+  async #closeAll(): Promise<void> {
+    const tasks = [...this.tasks.values()]
+    this.tasks.clear()
+    await Promise.all(tasks.map((task) => task.close(true)))
+  }
+
+  #assignAll(members: readonly MemberOf[]): ReadonlyMap<string, AssignmentOf> {
+    const wiring = this.#prepared?.wiring
+    const tasks = (wiring?.tasks ?? []).map((task) => ({ subTopology: task.subTopology.name, partition: task.partition }))
+    const given = assignTasks(tasks, decodeMembers(members))
+    return new Map(
+      [...given].map(([memberId, list]) => {
+        const names = list.map(taskId)
+        const partitions = (wiring?.tasks ?? [])
+          .filter((task) => names.includes(task.name))
+          .flatMap((task) => task.inputs.map(({ topic, partition }) => ({ topic, partition })))
+        return [memberId, { partitions, userData: encodeTasks(names) }]
+      }),
+    )
+  }
+
+  async #onAssigned(identity: GroupIdentity, assignment: AssignmentOf): Promise<void> {
+    this.#assignments += 1
+    const current = this.#assignments
+    // Any wait may end in another life: the membership lost, the worker stopped.
+    const isOver = (): boolean => this.#ending !== undefined || this.#assignments !== current
+    await this.#leaving
+    if (isOver()) return
+    this.#identity = identity
+    const names = decodeTasks(assignment.userData)
+    const gone = [...this.tasks.values()].filter((task) => !names.includes(task.name))
+    await Promise.all(gone.map((task) => task.close()))
+    if (isOver()) return
+    for (const task of gone) this.tasks.delete(task.name)
+    for (const name of names) if (!this.tasks.has(name)) this.#addTask(name)
+    this.#state = 'running'
+    this.options.note('info', `assigned ${names.length} tasks in generation ${identity.generation}`, { tasks: names })
+    for (const task of this.tasks.values()) task.assign()
+  }
+
+  #addTask(name: string): void {
+    const prepared = this.#prepared
+    const wiring = prepared?.wiring.tasks.find((task) => task.name === name)
+    const reader = this.#reader
+    if (prepared === undefined || wiring === undefined || reader === undefined) {
+      this.#fail(
+        new Fault(
+          'MR5007',
+          'stop',
+          `the group gave this worker the task ${name}, which its topology does not have: workers of different releases share the version ${this.options.plan.version}`,
+        ),
+      )
+      return
+    }
+    const { options } = this
+    const stateful = prepared.wiring.tasks.filter((task) => task.changelogs.size > 0).length
+    const deadLetters = { topic: prepared.wiring.names.deadLetters, partitions: Math.max(1, ...prepared.wiring.taskCounts.values()) }
+    const task = new Task({
+      log: options.log,
+      clock: options.clock,
+      settings: options.settings,
+      stores: wiring.changelogs.size === 0 ? this.#stateless : options.stores,
+      task: wiring,
+      application: prepared.wiring.names.prefix,
+      controlTopic: prepared.wiring.names.control,
+      manifest: prepared.manifest,
+      // Half of the budget for decoded values, half for RocksDB.
+      cacheBytesMax: Math.floor(options.settings.stateMemoryBytes / 2 / Math.max(1, stateful)),
+      freezeValues: options.freezeValues ?? false,
+      deadLetters,
+      recordBytesMax: (topic) => prepared.recordBytesMax.get(topic) ?? Infinity,
+      probe: options.probe ?? (() => undefined),
+      reader,
+      identity: () => this.#identity,
+      onNote: (level, message, facts) => options.note(level, message, facts),
+      onCommitted: (milliseconds) => {
+        this.lastTurnAt = options.clock.now()
+        this.#purge?.committed(task)
+        options.onCommit?.(name, milliseconds)
+      },
+      onStopped: (fault) => this.#onTaskStopped(name, fault),
+    })
+    this.tasks.set(name, task)
+    if (wiring.changelogs.size > 0) this.#kept.add(name)
+  }
+
+  #onTaskStopped(name: string, fault: Error): void {
+    const code = fault instanceof Fault ? fault.code : 'internal'
+    this.options.note('error', `task ${name} has stopped: ${fault.message}`, {
+      task: name,
+      code,
+      stack: fault instanceof Fault ? undefined : fault.stack,
+    })
+    const all = [...this.tasks.values()]
+    const fatal = fault instanceof BrokenPromise || (fault instanceof Fault && fault.action === 'stop')
+    if (fatal || all.every((task) => task.state === 'stopped')) this.#fail(fault)
+  }
+}
+
+async function openFormats(plan: TopologyPlan): Promise<void> {
+  for (const sub of plan.subTopologies) {
+    for (const end of [...sub.inputs, ...sub.outputs]) {
+      if (end.kind === 'repartition') continue
+      const use = end.kind === 'sink' ? 'write' : 'read'
+      await end.keyFormat.open?.(end.topic, 'key', use)
+      await end.valueFormat.open?.(end.topic, 'value', use)
+    }
+  }
+}

@@ -71,12 +71,18 @@ describe('what a local store and a restore must not do', () => {
     const sleeper = await app.run()
     await say(app, 'kept')
     await app.settle()
+    // Stopped as by SIGSTOP: it reads nothing either.
+    const asleep = Promise.withResolvers<undefined>()
+    app.log.faults = {
+      before: ({ operation, connection }) => (operation === 'fetch' && connection === sleeper.connection.name ? asleep.promise : undefined),
+    }
     app.log.freeze(sleeper.worker.identity.memberId)
     sleeper.alive = false
     await app.until(() => app.log.membersOf(app.group).length === 0, 'the group has expelled it')
     await droppedElsewhere(app)
     app.clock.advance(13 * HOUR)
     app.log.thaw(sleeper.worker.identity.memberId)
+    asleep.resolve(undefined)
     sleeper.alive = true
     await app.settle()
     expect(await ask(app)).toBe('nothing')

@@ -277,9 +277,9 @@ describe('what may go wrong inside a worker', () => {
 
   it('H11: user headers count: a result that is too large by its headers is refused with its record', async () => {
     const app = await MemoryApplication.open(inPlace)
-    await app.run()
-    const headers = Array.from({ length: 60 }, (_, n): readonly [string, Buffer] => [`h${n}`, Buffer.alloc(200)])
     app.log.alterTopic(OUTPUT, { 'max.message.bytes': '10000' })
+    const seat = await app.run()
+    const headers = Array.from({ length: 60 }, (_, n): readonly [string, Buffer] => [`h${n}`, Buffer.alloc(200)])
     await app.log.append([
       {
         topic: INPUT,
@@ -291,6 +291,7 @@ describe('what may go wrong inside a worker', () => {
     await app.settle()
     expect(await app.readText(OUTPUT)).toEqual([['ann', 1]])
     expect(app.task('clicks.0').totals).toMatchObject({ processed: 1, refused: 1, deadLetters: 1 })
+    expect(seat.notes.map(({ message }) => message).join()).not.toContain('the broker refuses')
     await app.close()
   })
 

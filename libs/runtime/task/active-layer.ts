@@ -16,6 +16,6 @@ export class ActiveLayer {
   dirty = false
   /** Items taken from the inputs. */
   items = 0
-  /** The last of them that reached the program. */
+  /** While records are committed one by one: the one that reached the program. */
   lastRecord: ItemInHand | undefined
 }

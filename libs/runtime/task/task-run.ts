@@ -132,7 +132,8 @@ export class TaskRun {
   #isCareful(): boolean {
     const careful = this.#careful
     if (careful === undefined) return false
-    if (this.#advanceDue || this.queues.some((queue) => queue.position < (careful[queue.wiring.id] ?? 0))) return true
+    // The last one is still alone in its transaction.
+    if (this.#advanceDue || this.#isChanged || this.queues.some((queue) => queue.position < (careful[queue.wiring.id] ?? 0))) return true
     this.#careful = undefined
     return false
   }
@@ -178,7 +179,7 @@ export class TaskRun {
     switch (item.kind) {
       case 'record': {
         const { record, raw } = item
-        layer.lastRecord = { queue, raw }
+        if (this.#careful !== undefined) layer.lastRecord = { queue, raw }
         const stamp = item.stamp ?? time.stampOf(queue.index)
         try {
           layer.counts[this.#program.process(record, stamp)] += 1

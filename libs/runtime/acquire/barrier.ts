@@ -78,21 +78,21 @@ function compareWithState(facts: BarrierFacts, state: CommitRecord): BarrierDeci
   }
   // A partition that S does not know was added to a known topic: it starts at its earliest record.
   const s = new Map(facts.partitions.map((p) => [p.id, state.positions[p.id] ?? p.logStart]))
-  const c = new Map(facts.partitions.map((p) => [p.id, p.committed?.position ?? sOf(s, p.id)]))
+  const c = new Map(facts.partitions.map((p) => [p.id, p.committed?.position ?? positionOf(s, p.id)]))
 
   const newestEpoch = Math.max(state.epoch, ...facts.partitions.map((p) => p.committed?.marker?.epoch ?? 0))
   if (newestEpoch > state.epoch) return { kind: 'reset', epoch: newestEpoch, positions: c }
 
   const moved = facts.partitions.filter((p) => p.committed !== undefined && p.committed.marker === undefined)
-  const back = moved.filter((p) => positionOf(c, p.id) < sOf(s, p.id))
+  const back = moved.filter((p) => positionOf(c, p.id) < positionOf(s, p.id))
   if (back.length > 0) return { kind: 'rewind', positions: c, moved: back.map((p) => p.id) }
-  const forward = moved.filter((p) => positionOf(c, p.id) > sOf(s, p.id))
+  const forward = moved.filter((p) => positionOf(c, p.id) > positionOf(s, p.id))
   if (forward.length > 0) {
     if (facts.onSkip === 'stop') return { kind: 'stop', reason: 'skipped', ids: forward.map((p) => p.id) }
     return { kind: 'run', positions: c, commit: true, why: 'skip accepted', gaps: [] }
   }
 
-  const differing = facts.partitions.filter((p) => p.committed?.marker !== undefined && p.committed.position !== sOf(s, p.id))
+  const differing = facts.partitions.filter((p) => p.committed?.marker !== undefined && p.committed.position !== positionOf(s, p.id))
   if (differing.some((p) => isNewer(p.committed?.marker, state))) return { kind: 'acquire-again' }
   if (differing.length > 0) return { kind: 'ask-again', positions: s }
 
@@ -108,7 +108,6 @@ const isNewer = (marker: Marker | undefined, state: CommitRecord): boolean =>
 function positionOf(positions: ReadonlyMap<string, number>, id: string): number {
   return positions.get(id) ?? 0
 }
-const sOf = positionOf
 
 type Ranged = Extract<BarrierDecision, { positions: ReadonlyMap<string, number> }>
 

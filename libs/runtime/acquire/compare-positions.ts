@@ -23,7 +23,6 @@ export interface CompareContext {
   readonly settings: Settings
   readonly task: TaskWiring
   readonly manifest: Manifest
-  readonly groupId?: string
   readonly commitRecord: CommitRecord | undefined
   readonly ranBefore: boolean
   readonly signal: AbortSignal

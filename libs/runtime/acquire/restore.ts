@@ -211,7 +211,7 @@ function lostData(context: RestoreContext, changelog: ChangelogFacts, firstNeede
   )
 }
 
-export const DEFAULT_DELETE_RETENTION_MS = 86_400_000
+const DEFAULT_DELETE_RETENTION_MS = 86_400_000
 
 export const deleteRetentionOf = (config: Readonly<Record<string, string>>): number => {
   const value = Number(config['delete.retention.ms'])

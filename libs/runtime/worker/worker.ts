@@ -49,7 +49,6 @@ export class Worker {
   readonly startedAt: number
   readonly tasks = new Map<string, Task>()
   fault: Error | undefined
-  lastTurnAt: number
   #end: (reason: ExitReason) => void = () => undefined
   #state: WorkerState = 'starting'
   #prepared: Prepared | undefined
@@ -70,7 +69,6 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.options = options
     this.startedAt = options.clock.now()
-    this.lastTurnAt = this.startedAt
     this.#identity = { groupId: `${options.plan.name}.v${options.plan.version}`, memberId: '', generation: -1 }
     this.done = new Promise((resolve) => (this.#end = resolve))
   }
@@ -276,7 +274,6 @@ export class Worker {
       identity: () => this.#identity,
       onNote: (level, message, facts) => options.note(level, message, facts),
       onCommitted: (milliseconds) => {
-        this.lastTurnAt = options.clock.now()
         this.#purge?.committed(task)
         options.onCommit?.(name, milliseconds)
       },

@@ -7,7 +7,7 @@ export npm_config_update_notifier := false
 export npm_config_loglevel := error
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check integration bench kafka-up kafka-down kafka-status format lint types architecture lock docker clean
+.PHONY: help install demo test test-full check integration bench kafka-up kafka-down kafka-status format lint types architecture lock docker clean
 
 help: ## This list
 	@echo "Millrace: exactly-once stream processing on Kafka. Targets:"
@@ -21,6 +21,9 @@ demo: install ## The whole story on a real Kafka: two workers, one killed on the
 
 test: install ## Every check and every test, also those on a real Kafka; the last line counts them
 	@node test/support/run-tests.ts all
+
+test-full: install ## As `make test`, with the full counts of kills, seeds and rounds (hours)
+	@TEST_FULL=1 node test/support/run-tests.ts all
 
 check: install ## Format, lint, types, architecture, unit, property and simulation tests (no Kafka)
 	@node test/support/run-tests.ts check

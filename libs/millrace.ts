@@ -52,10 +52,11 @@ export type {
   WindowOptions,
   WindowStep,
 } from './dataflow/streams.ts'
+export type { StateOptions } from './dataflow/state-version.ts'
 export { topic } from './dataflow/topic.ts'
 export type { InputTopic, OutputTopic, Topic } from './dataflow/topic.ts'
 export { topology } from './dataflow/topology.ts'
-export type { Topology } from './dataflow/topology.ts'
+export type { Topology, TopologyOptions } from './dataflow/topology.ts'
 export { hopping, tumbling } from './dataflow/windows.ts'
 export type { SplittingWindows, WindowKind } from './dataflow/windows.ts'
 export { Fault } from './faults/fault.ts'

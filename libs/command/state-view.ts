@@ -3,7 +3,7 @@ import { toKeyBytes } from '../dataflow/cells.ts'
 import type { AnyFormat } from '../dataflow/format.ts'
 import { keyFromBytes } from '../dataflow/key-bytes.ts'
 import { lengthCell, timerCell, timerTimeCell } from '../dataflow/plan-parts.ts'
-import { decodeStructured } from '../dataflow/structured-codec.ts'
+import { decodeStored } from '../dataflow/state-version.ts'
 import type { InspectedEntry, InspectedStore } from '../state/inspection.ts'
 import { shownKey } from './key-text.ts'
 
@@ -83,7 +83,7 @@ function shownName(name: Uint8Array | undefined): unknown {
 
 function shownValue(value: Uint8Array): unknown {
   try {
-    return decodeStructured(value)
+    return decodeStored(value).value
   } catch {
     return { hex: Buffer.from(value).toString('hex') } // Of a codec that is not the engine's own.
   }

@@ -1,6 +1,6 @@
 /** From the nodes of a sub-topology to the operators of one task: from the ends to the entries, so that each knows the next. */
 import { childrenOf, isRekey, isTable } from './graph.ts'
-import type { GraphNode, NamedNode, ProcessNode, SinkNode, WindowNode } from './graph.ts'
+import type { AggregateNode, GraphNode, GroupAggregateNode, LatestNode, ProcessNode, SinkNode, WindowNode } from './graph.ts'
 import { keyByShape, keyCodecOf } from './key-bytes.ts'
 import { Current } from './operators/current.ts'
 import { changeReceiverOf, NOWHERE, receiverOf, StepCount } from './operators/operator.ts'
@@ -17,7 +17,7 @@ import { outputIndex, TABLE_CELL, WINDOW_CELL } from './plan-parts.ts'
 import { Program } from './program.ts'
 import { ExternalReader, RepartitionReader } from './source.ts'
 import type { SourceReader } from './source.ts'
-import { structuredCodec } from './structured-codec.ts'
+import { stateCodec } from './state-version.ts'
 import type { InputNode, SubTopology } from './sub-topologies.ts'
 
 export interface Blueprint {
@@ -185,11 +185,11 @@ class Assembly {
         // Written by keyBy(), whose function takes the value only.
         this.#receivers.set(
           node,
-          new KeyByOperator(node.key as (value: unknown) => unknown, this.#repartition(node), this.#count(node.name)),
+          new KeyByOperator(node.key as (value: unknown) => unknown, this.#repartition(node), this.#count(node.title)),
         )
         return
       case 'group-by':
-        this.#changeReceivers.set(node, new GroupByOperator(node.key, this.#repartition(node), this.#count(node.name)))
+        this.#changeReceivers.set(node, new GroupByOperator(node.key, this.#repartition(node), this.#count(node.title)))
         return
       case 'table-map':
         this.#changeReceivers.set(node, new TableMapOperator(node.fn, this.#nextChange(node), node.at))
@@ -239,13 +239,13 @@ class Assembly {
     else this.#receivers.set(node, new SinkOperator(parts))
   }
 
-  #tableParts(node: NamedNode): TableParts {
+  #tableParts(node: AggregateNode | LatestNode | GroupAggregateNode): TableParts {
     return {
-      rows: this.#host.store(node.name).value(TABLE_CELL, structuredCodec),
+      rows: this.#host.store(node.name).value(TABLE_CELL, stateCodec(node.stateVersion)),
       next: this.#nextChange(node),
       wantsBefore: this.#wantsBefore(node),
       current: this.#current,
-      counters: this.#count(node.name),
+      counters: this.#count(node.title),
     }
   }
 
@@ -258,12 +258,12 @@ class Assembly {
   #addWindow(node: WindowNode): void {
     const parts = {
       node,
-      open: this.#host.store(node.name).timed(WINDOW_CELL, structuredCodec),
+      open: this.#host.store(node.name).timed(WINDOW_CELL, stateCodec(node.stateVersion)),
       keys: keyCodecOf(node.keyIn),
       late: this.#side(node, 'late'),
       holdMs: this.#blueprint.holds.get(node) ?? 0,
       current: this.#current,
-      counters: this.#count(node.name),
+      counters: this.#count(node.title),
     }
     if (node.emit === 'final') {
       const operator = new FinalWindowOperator(parts, this.#next(node))
@@ -291,7 +291,7 @@ class Assembly {
       alarm: this.#alarm,
       holdMs: this.#blueprint.holds.get(node) ?? 0,
       current: this.#current,
-      counters: this.#count(node.name),
+      counters: this.#count(node.title),
     })
     this.#receivers.set(node, operator)
     this.#prefetchers.set(node, operator)

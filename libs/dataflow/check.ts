@@ -51,7 +51,7 @@ function nameProblems(nodes: readonly GraphNode[], application: { readonly name:
       problems.push({
         code: 'MR1002',
         at: node.at,
-        message: `"${node.name}" is too long: its topic would have more than ${TOPIC_LENGTH_MAX} characters`,
+        message: `"${node.title}" is too long: its topic would have more than ${TOPIC_LENGTH_MAX} characters`,
       })
     }
     if (node.kind === 'process') {
@@ -60,12 +60,32 @@ function nameProblems(nodes: readonly GraphNode[], application: { readonly name:
           problems.push({
             code: 'MR1002',
             at: node.at,
-            message: `"${own}" in "${node.name}" cannot be the name of a state cell, timer or side output: ${NAME_RULE}`,
+            message: `"${own}" in "${node.title}" cannot be the name of a state cell, timer or side output: ${NAME_RULE}`,
           })
       }
     }
   }
   return problems
+}
+
+/** An entry that renames nothing is a mistake that would cost the state. */
+export function renameProblems(nodes: readonly GraphNode[], renamed: ReadonlyMap<string, string>, at: string): Problem[] {
+  const titles = new Set(nodes.filter(isNamed).map((node) => node.title))
+  return [...renamed].flatMap(([title, former]): Problem[] => {
+    if (!titles.has(title))
+      return [
+        { code: 'MR1024', at, message: `renamed speaks of the step "${title}", and no step is called so: correct or remove the entry` },
+      ]
+    if (typeof former !== 'string' || former === '' || titles.has(former))
+      return [
+        {
+          code: 'MR1024',
+          at,
+          message: `"${title}" cannot keep the state of "${former}": ${titles.has(former) ? 'another step is called so now, give that one a new name' : 'that is no name of a step'}`,
+        },
+      ]
+    return []
+  })
 }
 
 /** A table of flow.table(): its name is the topic's. */
@@ -99,7 +119,7 @@ function duplicateProblems(nodes: readonly GraphNode[]): Problem[] {
       first.set(topicSafe(node.name), node)
       continue
     }
-    const [one, other] = [known.name, node.name].toSorted()
+    const [one, other] = [known.title, node.title].toSorted()
     const what = one === other ? `two steps are called "${one}"` : `the steps "${one}" and "${other}" would share one topic`
     problems.push({
       code: 'MR1001',
@@ -131,7 +151,7 @@ function deadEndProblems(nodes: readonly GraphNode[]): Problem[] {
 
 const described = (node: GraphNode): string =>
   isNamed(node)
-    ? `"${node.name}"`
+    ? `"${node.title}"`
     : node.kind === 'source'
       ? `the stream of ${node.topic}`
       : `the result of ${node.kind.replace('table-', '')}()`

@@ -55,7 +55,7 @@ function boxesOf(sub: SubTopology, arrowsOf: (node: GraphNode) => readonly Arrow
     return {
       id: `read:${node.name}`,
       kind: 'source',
-      label: node.name,
+      label: node.title,
       node,
       topic,
       internal: true,
@@ -81,13 +81,13 @@ function storeOf(node: GraphNode): string | undefined {
 
 /** Steps with a name by kind and name, the others by kind and place in the topology. */
 function idOf(node: GraphNode): string {
-  if (isNamed(node)) return `${wordOf(node)}:${node.name}`
+  if (isNamed(node)) return `${wordOf(node)}:${node.title}`
   return node.kind === 'source' ? `source:${node.topic}` : `${wordOf(node)}:${node.id}`
 }
 
 function labelOf(node: GraphNode): string {
   if (node.kind === 'source' || node.kind === 'sink') return node.topic
-  return isNamed(node) ? `${wordOf(node)} ${node.name}` : wordOf(node)
+  return isNamed(node) ? `${wordOf(node)} ${node.title}` : wordOf(node)
 }
 
 /** The word of the API that wrote the step. */

@@ -6,6 +6,7 @@ import { millisOf } from './event-time.ts'
 import { days } from './duration.ts'
 import type { SourceOptions } from './flow.ts'
 import type { Graph, LatestNode, MergeNode, SourceNode, SourceSettings } from './graph.ts'
+import { stateVersionOf } from './state-version.ts'
 import { StreamBuilder, TableBuilder } from './stream-builder.ts'
 import { formatsOf } from './topic.ts'
 import type { Topic } from './topic.ts'
@@ -42,7 +43,14 @@ export class FlowBuilder {
       const keyFormat = source.keyFormat ?? keyByShape
       table = new TableBuilder(
         this.#graph,
-        this.#graph.add<LatestNode>({ kind: 'latest', name: source.topic, parents: [source], keyFormat }),
+        this.#graph.add<LatestNode>({
+          kind: 'latest',
+          name: source.topic,
+          title: source.topic,
+          stateVersion: stateVersionOf(),
+          parents: [source],
+          keyFormat,
+        }),
       )
       this.#tables.set(source, table)
     }

@@ -10,6 +10,7 @@ import { NAME_RULE } from './names.ts'
 import type { RefusalPolicy } from './plan.ts'
 import type { TimerKind } from './processors.ts'
 import type { Meta } from './records.ts'
+import type { StateVersion } from './state-version.ts'
 import type { Emission } from './streams.ts'
 import type { TopicFormats } from './topic.ts'
 
@@ -31,8 +32,13 @@ interface Placed {
   readonly keyFormat: AnyFormat | undefined
 }
 interface Named {
-  /** With the names of apply() in front: `order/decide`. */
+  /** Under which state and topics are kept: the name in the code, with those of apply() in front (`order/decide`), or a former one. */
   readonly name: string
+  /** The name in the code. */
+  readonly title: string
+}
+interface Versioned {
+  readonly stateVersion: StateVersion
 }
 
 export interface SourceSettings {
@@ -76,7 +82,7 @@ export interface RekeyNode extends Placed, Named {
   readonly keyFormat: AnyFormat
   readonly partitions: number | undefined
 }
-export interface AggregateNode extends Placed, Named {
+export interface AggregateNode extends Placed, Named, Versioned {
   readonly kind: 'aggregate'
   readonly word: 'aggregate' | 'count' | 'reduce'
   /** Undefined: the first value is the total (reduce). */
@@ -84,16 +90,16 @@ export interface AggregateNode extends Placed, Named {
   readonly add: Add
 }
 /** A table of the last value of each key: of a stream, or of a topic (then null deletes). */
-export interface LatestNode extends Placed, Named {
+export interface LatestNode extends Placed, Named, Versioned {
   readonly kind: 'latest'
 }
-export interface GroupAggregateNode extends Placed, Named {
+export interface GroupAggregateNode extends Placed, Named, Versioned {
   readonly kind: 'group-aggregate'
   readonly initial: () => unknown
   readonly add: (total: unknown, value: unknown) => unknown
   readonly subtract: (total: unknown, value: unknown) => unknown
 }
-export interface WindowNode extends Placed, Named {
+export interface WindowNode extends Placed, Named, Versioned {
   readonly kind: 'window'
   readonly shape: 'tumbling' | 'hopping'
   readonly sizeMs: number
@@ -106,9 +112,12 @@ export interface WindowNode extends Placed, Named {
   /** Format of the key that comes in; the results of an updating window have a windowed key. */
   readonly keyIn: AnyFormat
 }
+export interface ProcessCell extends Versioned {
+  readonly kind: 'value' | 'map' | 'list'
+}
 export interface ProcessNode extends Placed, Named {
   readonly kind: 'process'
-  readonly cells: Readonly<Record<string, 'value' | 'map' | 'list'>>
+  readonly cells: Readonly<Record<string, ProcessCell>>
   readonly timers: Readonly<Record<string, TimerKind>>
   readonly emits: boolean
   readonly sides: readonly string[]
@@ -193,10 +202,16 @@ type Written<N> = N extends GraphNode ? Omit<N, 'id' | 'at'> : never
 export class Graph {
   readonly nodes: GraphNode[] = []
   readonly problems: Problem[] = []
+  /** Name in the code → name under which the step keeps its state. */
+  readonly #renamed: ReadonlyMap<string, string>
   /** Names of apply() around the step that is being written. */
   readonly #scope: string[] = []
   readonly #unfinished = new Map<object, Problem>()
   #closed = false
+
+  constructor(renamed: ReadonlyMap<string, string> = new Map()) {
+    this.#renamed = renamed
+  }
 
   add<N extends GraphNode>(node: Written<N>, at = callSite()): N {
     if (this.#closed) {
@@ -222,6 +237,11 @@ export class Graph {
   /** The name with those of apply() in front. Plain JavaScript may give no name at all. */
   path(name: unknown): string {
     return [...this.#scope, this.#level(name)].join('/')
+  }
+
+  named(name: unknown): Named {
+    const title = this.path(name)
+    return { title, name: this.#renamed.get(title) ?? title }
   }
 
   /** Levels are made by apply() alone; other faults of names are found by check.ts. */

@@ -66,19 +66,20 @@ function storeOf(node: StatefulNode): readonly StorePlan[] {
     case 'aggregate':
     case 'latest':
     case 'group-aggregate':
-      return [{ step: node.name, cells: { [TABLE_CELL]: 'value' } }]
+      return [{ step: node.name, cells: { [TABLE_CELL]: 'value' }, versions: { [TABLE_CELL]: node.stateVersion.version } }]
     case 'window':
-      return [{ step: node.name, cells: { [WINDOW_CELL]: 'timed' } }]
+      return [{ step: node.name, cells: { [WINDOW_CELL]: 'timed' }, versions: { [WINDOW_CELL]: node.stateVersion.version } }]
     case 'process': {
       const cells = processCells(node)
-      return Object.keys(cells).length === 0 ? [] : [{ step: node.name, cells }]
+      const versions = Object.fromEntries(Object.entries(node.cells).map(([name, cell]) => [name, cell.stateVersion.version]))
+      return Object.keys(cells).length === 0 ? [] : [{ step: node.name, cells, versions }]
     }
   }
 }
 
 function processCells(node: ProcessNode): StorePlan['cells'] {
   const cells: Record<string, 'value' | 'map' | 'timed'> = {}
-  for (const [name, kind] of Object.entries(node.cells)) {
+  for (const [name, { kind }] of Object.entries(node.cells)) {
     cells[name] = kind === 'value' ? 'value' : 'map'
     if (kind === 'list') cells[lengthCell(name)] = 'value'
   }

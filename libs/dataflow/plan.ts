@@ -68,6 +68,8 @@ export interface StorePlan {
   readonly step: string
   /** Kinds of its cells by name; part of the manifest: a release that changes them does not start without a migration. */
   readonly cells: Readonly<Record<string, 'value' | 'map' | 'timed'>>
+  /** Version of the values of each cell that the user's code fills. */
+  readonly versions: Readonly<Record<string, number>>
 }
 
 export interface SubTopologyPlan {

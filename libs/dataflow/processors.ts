@@ -4,6 +4,7 @@ import type { Duration } from './duration.ts'
 import type { carries } from './marks.ts'
 import type { Key, Meta } from './records.ts'
 import type { Schema, WriteOf } from './schema.ts'
+import type { StateOptions } from './state-version.ts'
 
 /** One value for each key. */
 export interface ValueState<T> {
@@ -28,6 +29,7 @@ export interface ListState<T> {
 }
 export interface StateCell<out S> {
   readonly cell: 'value' | 'map' | 'list'
+  readonly options: StateOptions<unknown>
   readonly [carries]: S
 }
 export interface StateSpec {
@@ -35,9 +37,14 @@ export interface StateSpec {
 }
 
 // The mark `carries` is type-level only: no such field exists when the program runs.
-export const valueState = <T>(): StateCell<ValueState<T>> => ({ cell: 'value' }) as StateCell<ValueState<T>>
-export const mapState = <N extends Key, T>(): StateCell<MapState<N, T>> => ({ cell: 'map' }) as StateCell<MapState<N, T>>
-export const listState = <T>(): StateCell<ListState<T>> => ({ cell: 'list' }) as StateCell<ListState<T>>
+export const valueState = <T>(options: StateOptions<T> = {}): StateCell<ValueState<T>> =>
+  ({ cell: 'value', options }) as StateCell<ValueState<T>>
+/** Options are those of the values; the names of a map have no versions. */
+export const mapState = <N extends Key, T>(options: StateOptions<T> = {}): StateCell<MapState<N, T>> =>
+  ({ cell: 'map', options }) as StateCell<MapState<N, T>>
+/** Options are those of the items. */
+export const listState = <T>(options: StateOptions<T> = {}): StateCell<ListState<T>> =>
+  ({ cell: 'list', options }) as StateCell<ListState<T>>
 
 /** `event-time` fires when the watermark reaches the time, `processing-time` when the wall clock does (not repeatable in a replay). */
 export type TimerKind = 'event-time' | 'processing-time'

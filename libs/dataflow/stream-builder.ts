@@ -20,6 +20,8 @@ import type {
 import type { AggregateNode, RekeyNode, SideNode, SinkNode, StatelessNode, TableStepNode, ValueFunction, WindowNode } from './graph.ts'
 import { windowed } from './formats.ts'
 import type { Format } from './format.ts'
+import { stateVersionOf, stateVersionProblem } from './state-version.ts'
+import type { StateOptions, StateVersion } from './state-version.ts'
 import type { Emission, Otherwise } from './streams.ts'
 import { formatsOf } from './topic.ts'
 import type { Topic } from './topic.ts'
@@ -31,13 +33,13 @@ interface RekeyOptions {
   readonly key?: AnyFormat | undefined
   readonly partitions?: number | undefined
 }
-interface AggregateSpec {
+interface AggregateSpec extends StateOptions<unknown> {
   readonly initial: () => unknown
   readonly add: Add
   readonly result?: ResultFunction
 }
 interface ProcessSpec {
-  readonly state?: Readonly<Record<string, { readonly cell: 'value' | 'map' | 'list' }>>
+  readonly state?: Readonly<Record<string, { readonly cell: 'value' | 'map' | 'list'; readonly options: StateOptions<unknown> }>>
   readonly timers?: Readonly<Record<string, TimerKind>>
   readonly emits?: unknown
   readonly side?: Readonly<Record<string, unknown>>
@@ -47,6 +49,13 @@ interface ProcessSpec {
 
 const addOne: Add = (total) => (total as number) + 1
 const zero = (): number => 0
+
+function checkedVersion(graph: Graph, what: string, options?: StateOptions<unknown>): StateVersion {
+  const stateVersion = stateVersionOf(options)
+  const problem = stateVersionProblem(stateVersion)
+  if (problem !== undefined) graph.problem('MR1023', `"${what}": ${problem}`)
+  return stateVersion
+}
 
 /** What streams and tables share. */
 class Builder {
@@ -99,7 +108,7 @@ class Builder {
     }
     return graph.add<RekeyNode>({
       kind,
-      name: graph.path(name),
+      ...graph.named(name),
       key,
       parents: [this.node],
       keyFormat: options.key ?? keyByShape,
@@ -124,6 +133,10 @@ class Builder {
     if (node.keyFormat === undefined && formats.key.acceptsNull !== true) {
       this.keyed(`to(${target.topic})`)
     }
+  }
+
+  protected stateVersion(name: string, options?: StateOptions<unknown>): StateVersion {
+    return checkedVersion(this.graph, this.graph.path(name), options)
   }
 
   protected mustBeFunction(value: unknown, word: string): void {
@@ -167,35 +180,55 @@ export class StreamBuilder extends Builder {
     return new StreamBuilder(this.graph, this.rekey('key-by', name, key, options))
   }
 
-  aggregate(name: string, { initial, add }: AggregateSpec): TableBuilder {
+  aggregate(name: string, { initial, add, ...options }: AggregateSpec): TableBuilder {
     this.mustBeFunction(initial, 'aggregate')
     this.mustBeFunction(add, 'aggregate')
-    return this.#aggregate(name, 'aggregate', initial, add)
+    return this.#aggregate(name, 'aggregate', initial, add, options)
   }
 
   count(name: string): TableBuilder {
     return this.#aggregate(name, 'count', zero, addOne)
   }
 
-  reduce(name: string, add: (total: unknown, value: unknown) => unknown): TableBuilder {
+  reduce(name: string, add: (total: unknown, value: unknown) => unknown, options?: StateOptions<unknown>): TableBuilder {
     this.mustBeFunction(add, 'reduce')
     // Called with two arguments, so that Math.max can be given.
-    return this.#aggregate(name, 'reduce', undefined, (total, value) => add(total, value))
+    return this.#aggregate(name, 'reduce', undefined, (total, value) => add(total, value), options)
   }
 
-  #aggregate(name: string, word: AggregateNode['word'], initial: AggregateNode['initial'], add: Add): TableBuilder {
+  #aggregate(
+    name: string,
+    word: AggregateNode['word'],
+    initial: AggregateNode['initial'],
+    add: Add,
+    options?: StateOptions<unknown>,
+  ): TableBuilder {
     const { graph } = this
     const keyFormat = this.keyed(word)
+    const stateVersion = this.stateVersion(name, options)
     return new TableBuilder(
       graph,
-      graph.add<AggregateNode>({ kind: 'aggregate', word, name: graph.path(name), initial, add, parents: [this.node], keyFormat }),
+      graph.add<AggregateNode>({
+        kind: 'aggregate',
+        word,
+        ...graph.named(name),
+        initial,
+        add,
+        stateVersion,
+        parents: [this.node],
+        keyFormat,
+      }),
     )
   }
 
-  latest(name: string): TableBuilder {
+  latest(name: string, options?: StateOptions<unknown>): TableBuilder {
     const { graph } = this
     const keyFormat = this.keyed('latest')
-    return new TableBuilder(graph, graph.add<LatestNode>({ kind: 'latest', name: graph.path(name), parents: [this.node], keyFormat }))
+    const stateVersion = this.stateVersion(name, options)
+    return new TableBuilder(
+      graph,
+      graph.add<LatestNode>({ kind: 'latest', ...graph.named(name), stateVersion, parents: [this.node], keyFormat }),
+    )
   }
 
   window(
@@ -222,8 +255,13 @@ export class StreamBuilder extends Builder {
     }
     const node = graph.add<ProcessNode>({
       kind: 'process',
-      name: path,
-      cells: Object.fromEntries(Object.entries(state).map(([cell, { cell: kind }]) => [cell, kind])),
+      ...graph.named(name),
+      cells: Object.fromEntries(
+        Object.entries(state).map(([cell, { cell: kind, options }]) => [
+          cell,
+          { kind, stateVersion: this.stateVersion(`${name}.${cell}`, options) },
+        ]),
+      ),
       timers,
       emits: spec.emits !== undefined,
       sides: Object.keys(side),
@@ -248,35 +286,39 @@ export class StreamBuilder extends Builder {
 class WindowBuilder {
   readonly #stream: StreamBuilder
   readonly #at: string
-  readonly #base: Pick<WindowNode, 'name' | 'shape' | 'sizeMs' | 'everyMs' | 'latenessMs' | 'emit' | 'keyIn'>
+  readonly #base: Pick<WindowNode, 'name' | 'title' | 'shape' | 'sizeMs' | 'everyMs' | 'latenessMs' | 'emit' | 'keyIn'>
 
   constructor(stream: StreamBuilder, name: string, windows: WindowKind, keyIn: AnyFormat, latenessMs: number, emit: Emission) {
     this.#stream = stream
     const { kind: shape, sizeMs, everyMs } = windows
-    this.#base = { name: stream.graph.path(name), shape, sizeMs, everyMs, latenessMs, emit, keyIn }
+    this.#base = { ...stream.graph.named(name), shape, sizeMs, everyMs, latenessMs, emit, keyIn }
     this.#at = callSite()
-    stream.graph.open(this, `window("${this.#base.name}") is never aggregated: add .aggregate(), .count() or .reduce()`, this.#at)
+    stream.graph.open(this, `window("${this.#base.title}") is never aggregated: add .aggregate(), .count() or .reduce()`, this.#at)
   }
 
-  aggregate({ initial, add, result }: AggregateSpec): Builder {
-    return this.#finish(initial, add, result)
+  aggregate({ initial, add, result, ...options }: AggregateSpec): Builder {
+    return this.#finish(initial, add, result, options)
   }
 
   count(result?: ResultFunction): Builder {
     return this.#finish(zero, addOne, result)
   }
 
-  reduce(add: (total: unknown, value: unknown) => unknown): Builder {
-    return this.#finish(undefined, (total, value) => add(total, value), undefined)
+  reduce(add: (total: unknown, value: unknown) => unknown, options?: StateOptions<unknown>): Builder {
+    return this.#finish(undefined, (total, value) => add(total, value), undefined, options)
   }
 
-  #finish(initial: WindowNode['initial'], add: Add, result: ResultFunction | undefined): Builder {
+  #finish(initial: WindowNode['initial'], add: Add, result: ResultFunction | undefined, options?: StateOptions<unknown>): Builder {
     const { graph, node } = this.#stream
+    const stateVersion = checkedVersion(graph, this.#base.title, options)
     graph.done(this)
     const { emit, keyIn } = this.#base
     // Keys of updating windows are pairs of key and window.
     const keyFormat = emit === 'final' ? keyIn : windowed(keyIn as Format<unknown>)
-    const written = graph.add<WindowNode>({ kind: 'window', ...this.#base, initial, add, result, parents: [node], keyFormat }, this.#at)
+    const written = graph.add<WindowNode>(
+      { kind: 'window', ...this.#base, stateVersion, initial, add, result, parents: [node], keyFormat },
+      this.#at,
+    )
     return emit === 'final' ? new StreamBuilder(graph, written, ['late'], keyIn) : new TableBuilder(graph, written, ['late'], keyIn)
   }
 }
@@ -312,14 +354,18 @@ export class TableBuilder extends Builder {
 }
 
 class GroupedBuilder extends Builder {
-  aggregate(name: string, { initial, add, subtract }: Pick<GroupAggregateNode, 'initial' | 'add' | 'subtract'>): TableBuilder {
+  aggregate(
+    name: string,
+    { initial, add, subtract, ...options }: Pick<GroupAggregateNode, 'initial' | 'add' | 'subtract'> & StateOptions<unknown>,
+  ): TableBuilder {
     for (const fn of [initial, add, subtract]) this.mustBeFunction(fn, 'aggregate')
     const { graph, node } = this
     return new TableBuilder(
       graph,
       graph.add<GroupAggregateNode>({
         kind: 'group-aggregate',
-        name: graph.path(name),
+        ...graph.named(name),
+        stateVersion: this.stateVersion(name, options),
         initial,
         add,
         subtract,

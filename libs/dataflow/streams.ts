@@ -5,6 +5,7 @@ import type { carries, isA, sameKey } from './marks.ts'
 import type { NothingDeclared, OnTimers, OutputSpec, ProcessContext, Processor, StateSpec, TimerSpec } from './processors.ts'
 import type { Change, Key, Meta, SomeValue, Sync, Window, Windowed } from './records.ts'
 import type { WriteOf } from './schema.ts'
+import type { StateOptions } from './state-version.ts'
 import type { OutputTopic } from './topic.ts'
 import type { WindowKind } from './windows.ts'
 
@@ -57,7 +58,7 @@ export interface TableKeyedBy<K, out V> {
   readonly [carries]: V
 }
 
-export interface Aggregation<K, V, A> {
+export interface Aggregation<K, V, A> extends StateOptions<A> {
   /** A function: one shared object, changed by `add`, would leak between keys. */
   readonly initial: () => A
   readonly add: (total: A, value: V, meta: Meta<K>) => A
@@ -73,9 +74,9 @@ export interface KeyedStream<K, out V> extends AnyStream<V>, StreamKeyedBy<K, V>
   window<W extends WindowKind, E extends Emission = 'final'>(name: string, windows: W, options?: WindowOptions<E>): WindowStep<K, V, E>
   aggregate<A>(name: string, spec: Aggregation<K, V, A>): Table<K, A>
   count(name: string): Table<K, number>
-  reduce(name: string, add: (total: V, value: V) => V): Table<K, V>
+  reduce(name: string, add: (total: V, value: V) => V, options?: StateOptions<V>): Table<K, V>
   /** The last value of each key. */
-  latest(name: string): Table<K, V>
+  latest(name: string, options?: StateOptions<V>): Table<K, V>
   /** Keyed state, timers and side outputs, for everything that has no word of its own. */
   process<const S extends StateSpec = {}, const T extends TimerSpec = {}, Out = NothingDeclared, const X extends OutputSpec = {}>(
     name: string,
@@ -117,13 +118,13 @@ export interface FinalStep<K, out V> {
   count<R extends SomeValue<S> = Windowed<number>, S extends string = string>(
     result?: (total: number, of: { readonly key: K; readonly window: Window }) => R,
   ): Step<KeyedStream<K, R>, Late<K, V>>
-  reduce(add: (total: V, value: V) => V): Step<KeyedStream<K, Windowed<V>>, Late<K, V>>
+  reduce(add: (total: V, value: V) => V, options?: StateOptions<V>): Step<KeyedStream<K, Windowed<V>>, Late<K, V>>
 }
 /** Results that are corrected later are a table, so that nobody adds the same window twice. */
 export interface UpdatingStep<K, out V> {
   aggregate<A>(spec: Aggregation<K, V, A>): Step<Table<readonly [K, Window], A>, Late<K, V>>
   count(): Step<Table<readonly [K, Window], number>, Late<K, V>>
-  reduce(add: (total: V, value: V) => V): Step<Table<readonly [K, Window], V>, Late<K, V>>
+  reduce(add: (total: V, value: V) => V, options?: StateOptions<V>): Step<Table<readonly [K, Window], V>, Late<K, V>>
 }
 
 /** The last value of each key. Readers get one result for each changed key and commit. */
@@ -140,7 +141,11 @@ export interface Table<K, out V> extends TableKeyedBy<K, V> {
 export interface GroupedTable<K, out V> {
   aggregate<A>(
     name: string,
-    spec: { readonly initial: () => A; readonly add: (total: A, value: V) => A; readonly subtract: (total: A, value: V) => A },
+    spec: StateOptions<A> & {
+      readonly initial: () => A
+      readonly add: (total: A, value: V) => A
+      readonly subtract: (total: A, value: V) => A
+    },
   ): Table<K, A>
   count(name: string): Table<K, number>
 }

@@ -1,7 +1,7 @@
 /** A topology is a value: built by a pure function, printed, checked and planned without Kafka. Nothing runs when it is built. */
 import { Fault } from '../faults/fault.ts'
 import { callSite } from './call-site.ts'
-import { problemsOf } from './check.ts'
+import { problemsOf, renameProblems } from './check.ts'
 import { describeText } from './describe-text.ts'
 import type { Flow } from './flow.ts'
 import { FlowBuilder } from './flow-builder.ts'
@@ -12,6 +12,16 @@ import { isSafeName } from './names.ts'
 import type { TopologyPlan } from './plan.ts'
 import { cut } from './sub-topologies.ts'
 import type { TopologyGraph } from './sub-topologies.ts'
+
+export interface TopologyOptions {
+  /** Consumer group, transactional ids and internal topics are called `<name>.v<version>`, so two versions run side by side. From 1. */
+  readonly version: number
+  /**
+   * Steps that were called otherwise in an earlier release of this version: `{ 'name in the code': 'first name' }`. State and topics
+   * stay under the first name, and nothing moves; the entry stays in the code as long as the version lives.
+   */
+  readonly renamed?: Readonly<Record<string, string>> | undefined
+}
 
 export interface Topology {
   readonly name: string
@@ -38,13 +48,11 @@ class BuiltTopology implements Topology {
   }
 }
 
-/**
- * Builds a topology. Consumer group, transactional ids and internal topics are called `<name>.v<version>`, so two versions run side
- * by side. Throws one Fault (MR1xxx) that lists everything that is wrong, each with its place and what to do.
- */
-export function topology(name: string, options: { readonly version: number }, build: (flow: Flow) => void): Topology {
-  const graph = new Graph()
+/** Builds a topology. Throws one Fault (MR1xxx) that lists everything that is wrong, each with its place and what to do. */
+export function topology(name: string, options: TopologyOptions, build: (flow: Flow) => void): Topology {
   const { version } = options
+  const renamed = new Map(Object.entries(options.renamed ?? {}))
+  const graph = new Graph(renamed)
   if (typeof name !== 'string' || !isSafeName(name)) {
     graph.problem('MR1014', `"${name}" cannot be the name of a topology: give it 1 to 100 of the characters A-Z a-z 0-9 . _ -`)
   }
@@ -59,7 +67,7 @@ export function topology(name: string, options: { readonly version: number }, bu
     graph.problem('MR1016', 'the build function is async, and what it adds later would be lost: do the waiting before topology()', at)
   }
   const parts = cut(graph.nodes)
-  const problems = [...graph.problems, ...problemsOf(graph.nodes, parts, { name, version })]
+  const problems = [...graph.problems, ...renameProblems(graph.nodes, renamed, at), ...problemsOf(graph.nodes, parts, { name, version })]
   if (problems.length > 0) throw asFault(name, problems)
   return new BuiltTopology({ name, version, nodes: graph.nodes, subTopologies: parts.subTopologies })
 }

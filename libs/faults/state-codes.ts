@@ -3,6 +3,24 @@ import type { FaultEntry } from './fault.ts'
 
 export const stateCodes: readonly FaultEntry[] = [
   {
+    code: 'MR4050',
+    title: 'A stored value is of a newer release',
+    story:
+      'A release with a higher version of this state has written the value, and this one cannot read it. As a rule an old worker still runs beside new ones, or a release was rolled back. The task stopped before anything was computed from it.',
+    cure: 'Start the newer release again, everywhere. To go back for good, give the old code a new version of the application: it builds its own state from the log.',
+    example:
+      'the stored value of totals of count-by-cell at key "8828308281fffff": it has version 3, and this release knows versions up to 2',
+  },
+  {
+    code: 'MR4051',
+    title: 'An upgrade of state failed',
+    story:
+      'The function that makes an older stored value into the new shape threw, or answered by a promise. Nothing of the transaction was committed.',
+    cure: 'Mend the function; it gets the old value and its version, and must be synchronous and pure.',
+    example:
+      'the stored value of totals of count-by-cell at key "a": upgrade from version 1 to 2 failed: Cannot read properties of undefined (reading \'sum\')',
+  },
+  {
     code: 'MR4001',
     title: 'The state directory cannot be used',
     story:

@@ -158,4 +158,18 @@ export const topologyCodes: readonly FaultEntry[] = [
     cure: 'Leave the key format of the step out, or use text, int64 or bytes.',
     example: '[MR1022] the key format registry avro of "by-city" asks a registry',
   },
+  {
+    code: 'MR1023',
+    title: 'A version of state cannot be used',
+    story: `A state version says which shape stored values have; from version 2 on, upgrade makes older values into the new shape. ${REPORTED}`,
+    cure: 'Give a whole number from 1 to 65,535, and from 2 on an upgrade: valueState<Total>({ version: 2, upgrade: (old, version) => ... }).',
+    example: '[MR1023] "totals.sum": the state has version 2 and nothing that makes values of older ones into it',
+  },
+  {
+    code: 'MR1024',
+    title: 'A renamed step does not fit',
+    story: `renamed says under which former name a step keeps its state; an entry that fits no step, or that two steps would share, would lose state. ${REPORTED}`,
+    cure: 'Correct the entry: the left side is a name in the code, with those of apply() in front, the right side the first name that the step had in this version.',
+    example: '[MR1024] renamed speaks of the step "by-town", and no step is called so: correct or remove the entry',
+  },
 ]

@@ -197,10 +197,13 @@ export class CellOverlay<V> implements Prefetching {
     try {
       value = this.#codec.decode(raw)
     } catch (cause) {
+      // It says by itself what is wrong (versions of state); only the place is missing.
+      if (cause instanceof Fault)
+        throw new Fault(cause.code, cause.action, `the stored value of ${this.#place} at key ${shown(entry)}: ${cause.message}`, { cause })
       throw new Fault(
         'MR4009',
         'stop-task',
-        `the stored value of ${this.#place} at key ${shown(entry)} cannot be decoded: ${messageOf(cause)}. A release that reads other values than the former one wrote needs a new version of the application`,
+        `the stored value of ${this.#place} at key ${shown(entry)} cannot be decoded: ${messageOf(cause)}. Nothing was changed. Start the release that wrote it, give the state a version with an upgrade, or the application a new version`,
         { cause },
       )
     }

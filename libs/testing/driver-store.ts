@@ -3,7 +3,7 @@ import { fromKeyBytes, toKeyBytes } from '../dataflow/cells.ts'
 import type { KeyBytes } from '../dataflow/cells.ts'
 import { keyFromBytes } from '../dataflow/key-bytes.ts'
 import type { StorePlan, TopologyPlan } from '../dataflow/plan.ts'
-import { decodeStructured } from '../dataflow/structured-codec.ts'
+import { decodeStored } from '../dataflow/state-version.ts'
 import type { Task } from '../runtime/task/task.ts'
 import { after, cellPrefix, splitMapEntry, TIME_BYTES, timeOf } from '../state/key-layout.ts'
 import { StepRegistry } from '../state/local-mark.ts'
@@ -49,7 +49,7 @@ function entriesOf(task: Task, step: string, cell: string, kind: CellKind): [unk
   const prefix = cellPrefix(number, cell)
   return store
     .scan({ from: prefix, to: after(prefix), limit: Infinity })
-    .map(([key, value]): [unknown, unknown] => [entryKey(key.subarray(prefix.length), kind), decodeStructured(value)])
+    .map(([key, value]): [unknown, unknown] => [entryKey(key.subarray(prefix.length), kind), decodeStored(value).value])
 }
 
 function entryKey(entry: Uint8Array, kind: CellKind): unknown {

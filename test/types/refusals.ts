@@ -125,3 +125,11 @@ export const operators = (flow: Flow): void => {
   // @ts-expect-error the operator takes strings
   flow.stream(orders).apply('moves', changesOnly<string>({ of: (one) => one }))
 }
+
+export const stateVersions = (flow: Flow): void => {
+  const stream = flow.stream(orders)
+  // @ts-expect-error an upgrade makes values of the cell's type
+  stream.process('p', { state: { sum: valueState<number>({ version: 2, upgrade: () => 'one' }) }, onRecord: () => undefined })
+  // @ts-expect-error nor may that of an aggregation make something else than its total
+  stream.aggregate('a', { initial: () => 0, add: (total) => total + 1, version: 2, upgrade: () => 'one' })
+}

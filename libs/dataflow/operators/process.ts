@@ -4,6 +4,7 @@ import type { StepCounters, TaskHost } from '../plan.ts'
 import type { ProcessNode } from '../graph.ts'
 import type { KeyCodec } from '../key-bytes.ts'
 import { lengthCell, timerCell, timerTimeCell } from '../plan-parts.ts'
+import { stateCodec } from '../state-version.ts'
 import { structuredCodec } from '../structured-codec.ts'
 import type { Current } from './current.ts'
 import type { Prefetcher, Receiver, Alarm, TickingStep, TimedStep } from './operator.ts'
@@ -102,21 +103,22 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
 
   #stateViews(prefetchers: { prefetch(key: KeyBytes): void }[]): Readonly<Record<string, unknown>> {
     const { node, host, current } = this.#parts
-    const views = Object.entries(node.cells).map(([name, kind]): readonly [string, unknown] => {
+    const views = Object.entries(node.cells).map(([name, { kind, stateVersion }]): readonly [string, unknown] => {
       const cells = host.store(node.name)
+      const codec = stateCodec(stateVersion)
       switch (kind) {
         case 'value': {
-          const cell = cells.value(name, structuredCodec)
+          const cell = cells.value(name, codec)
           prefetchers.push(cell)
           return [name, new ValueStateView(cell, current)]
         }
         case 'map':
-          return [name, new MapStateView(cells.map(name, structuredCodec), current)]
+          return [name, new MapStateView(cells.map(name, codec), current)]
         case 'list': {
           // What is decoded was encoded by this very codec.
           const length = cells.value(lengthCell(name), structuredCodec as Codec<number>)
           prefetchers.push(length)
-          return [name, new ListStateView(cells.map(name, structuredCodec), length, current)]
+          return [name, new ListStateView(cells.map(name, codec), length, current)]
         }
       }
     })
@@ -129,7 +131,7 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
     return new TimerSet({
       entries: cells.timed(timerCell(name), markCodec),
       times: cells.value(timerTimeCell(name), timesCodec),
-      what: `${name} of "${node.name}"`,
+      what: `${name} of "${node.title}"`,
       keyBytes: () => current.keyBytes,
       base: kind === 'event-time' ? () => current.timestamp : () => this.#now ?? host.now(),
       onSet:
@@ -145,7 +147,7 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
     this.#parts.counters.records += 1
     current.reached = true
     const result = this.#onRecord(value, this.#context)
-    if (result instanceof Promise) throw promised(`onRecord of "${this.#parts.node.name}"`, result)
+    if (result instanceof Promise) throw promised(`onRecord of "${this.#parts.node.title}"`, result)
   }
 
   dueAt(): number {
@@ -183,7 +185,7 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
     const { current, keys, node } = this.#parts
     current.fire(keys.fromBytes(keyBytes), keyBytes, timestamp, -Infinity)
     const result = timer.onTimer(time, this.#context)
-    if (result instanceof Promise) throw promised(`onTimer of "${node.name}"`, result)
+    if (result instanceof Promise) throw promised(`onTimer of "${node.title}"`, result)
   }
 
   prefetch(key: KeyBytes): void {

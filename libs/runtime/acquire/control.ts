@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { Fault } from '../../faults/fault.ts'
 import { isRecord } from '../json.ts'
-import { MANIFEST_KEY, decodeManifest, manifestDifferences, manifestOf } from './manifest.ts'
+import { MANIFEST_KEY, decodeManifest, manifestDifferences, manifestOf, raisesStateVersions } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log, OutgoingRecord } from '../ports/log.ts'
@@ -81,7 +81,7 @@ export async function ensureManifest(context: ControlContext, wiring: Wiring): P
     const stored = (await readControl(context, topic)).manifest
     if (stored !== undefined) {
       checkManifest(stored, wiring)
-      return stored
+      if (!raisesStateVersions(stored, manifestOf(wiring, stored.stateId))) return stored
     }
     try {
       await writeManifest(context, wiring)
@@ -102,9 +102,13 @@ async function writeManifest(context: ControlContext, wiring: Wiring): Promise<v
   const topic = wiring.names.control
   const producer = await context.log.openProducer(topic)
   try {
-    // Only now, with every other writer fenced, is "there is none" a fact.
-    if ((await readControl(context, topic)).manifest !== undefined) return
-    const manifest = manifestOf(wiring, randomUUID())
+    // Only now, with every other writer fenced, is what stands there a fact.
+    const stored = (await readControl(context, topic)).manifest
+    const manifest = manifestOf(wiring, stored?.stateId ?? randomUUID())
+    if (stored !== undefined) {
+      checkManifest(stored, wiring)
+      if (!raisesStateVersions(stored, manifest)) return
+    }
     const value = Buffer.from(JSON.stringify(manifest))
     await producer.send([
       { topic, partition: 0, records: [{ key: Buffer.from(MANIFEST_KEY), value, timestamp: context.clock.now(), headers: [] }] },
@@ -122,7 +126,7 @@ export function checkManifest(stored: Manifest, wiring: Wiring): void {
   throw new Fault(
     'MR5003',
     'stop',
-    `${name} v${version} has state of another shape than this release: ${differences.join('; ')}. Nothing was changed. Give the new topology a new version (topology('${name}', { version: ${version + 1} }, ...)), or start the release that fits`,
+    `${name} v${version} has state of another shape than this release: ${differences.join('; ')}. Nothing was changed. A step that only has another name now: renamed. Values of another shape: a state version with an upgrade. All else: a new version (topology('${name}', { version: ${version + 1} }, ...)), which builds its state from the log; or start the release that fits`,
     { place: { topic: wiring.names.control } },
   )
 }

@@ -4,7 +4,10 @@
  * A release whose manifest differs from the stored one does not start: its state would be read with other eyes.
  */
 import { isRecord } from '../json.ts'
+import type { StorePlan } from '../../dataflow/plan.ts'
 import type { Wiring } from '../worker/wiring.ts'
+
+type StateVersions = Readonly<Record<string, Readonly<Record<string, number>>>>
 
 export interface SubTopologyManifest {
   readonly name: string
@@ -12,6 +15,8 @@ export interface SubTopologyManifest {
   readonly inputs: readonly string[]
   /** Step → cell → kind. */
   readonly stores: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Step → cell → version of its values, where it is above 1. */
+  readonly stateVersions?: StateVersions
 }
 
 export interface Manifest {
@@ -38,8 +43,14 @@ export function manifestOf(wiring: Wiring, stateId: string): Manifest {
       tasks: wiring.taskCounts.get(sub.name) ?? 1,
       inputs: sub.inputs.map((input) => (input.kind === 'external' ? input.topic : names.repartition(input.step))).toSorted(),
       stores: Object.fromEntries(sub.stores.map((store) => [store.step, store.cells])),
+      stateVersions: stateVersionsOf(sub.stores),
     })),
   }
+}
+
+function stateVersionsOf(stores: readonly StorePlan[]): StateVersions {
+  const above = stores.map(({ step, versions }) => [step, Object.entries(versions).filter(([, version]) => version > 1)] as const)
+  return Object.fromEntries(above.flatMap(([step, list]) => (list.length === 0 ? [] : [[step, Object.fromEntries(list)]])))
 }
 
 export function decodeManifest(value: Uint8Array): Manifest | undefined {
@@ -73,9 +84,31 @@ export function manifestDifferences(stored: Manifest, wanted: Manifest): string[
       )
     if (before.inputs.join() !== sub.inputs.join())
       differences.push(`${sub.name} read ${before.inputs.join(', ')} and would read ${sub.inputs.join(', ')}`)
-    differences.push(...storeDifferences(sub.name, before.stores, sub.stores))
+    differences.push(...storeDifferences(sub.name, before.stores, sub.stores), ...versionDifferences(before, sub))
   }
   return differences
+}
+
+/** True when the release has newer versions of values than any that ran before: the manifest must say so before a value is written. */
+export function raisesStateVersions(stored: Manifest, wanted: Manifest): boolean {
+  const before = new Map(stored.subTopologies.map((sub) => [sub.name, sub.stateVersions]))
+  return wanted.subTopologies.some((sub) =>
+    Object.entries(sub.stateVersions ?? {}).some(([step, cells]) =>
+      Object.entries(cells).some(([cell, version]) => version > (before.get(sub.name)?.[step]?.[cell] ?? 1)),
+    ),
+  )
+}
+
+/** Values of a newer version cannot be read by an older release. */
+function versionDifferences(before: SubTopologyManifest, after: SubTopologyManifest): string[] {
+  return Object.entries(before.stateVersions ?? {}).flatMap(([step, cells]) =>
+    Object.entries(cells).flatMap(([cell, stored]) => {
+      const known = after.stateVersions?.[step]?.[cell] ?? 1
+      return known >= stored
+        ? []
+        : [`the state ${cell} of ${step} has version ${stored}, and this release knows ${known}: a newer release has run`]
+    }),
+  )
 }
 
 type Stores = SubTopologyManifest['stores']

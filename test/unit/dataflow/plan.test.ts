@@ -175,11 +175,12 @@ describe('the plan of a topology', () => {
       flow.stream(orders).process('nothing', { onRecord: () => undefined })
     }).stores
     expect(cells).toEqual([
-      { step: 'orders', cells: { rows: 'value' } },
-      { step: 'minute', cells: { open: 'timed' } },
+      { step: 'orders', cells: { rows: 'value' }, versions: { rows: 1 } },
+      { step: 'minute', cells: { open: 'timed' }, versions: { open: 1 } },
       {
         step: 'mine',
         cells: { one: 'value', many: 'map', row: 'map', 'length:row': 'value', 'timer:quiet': 'timed', 'time:quiet': 'value' },
+        versions: { one: 1, many: 1, row: 1 },
       },
     ] satisfies StorePlan[])
   })

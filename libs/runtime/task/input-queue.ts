@@ -1,7 +1,8 @@
 /**
  * The bounded queue of one input partition: fetched batches wait here undecoded; a few records ahead are decoded (engine.md 4.1-4.3).
  *
- * Owns: the expected fetch position, the position behind the last record that was taken, and the pause of the partition.
+ * Owns: the expected fetch position, the position behind the last record that was taken, the limit up to which records are given out, and
+ * the pause of the partition.
  */
 import type { InputRecord } from '../../dataflow/plan.ts'
 import type { FetchedBatch, LogRecord } from '../ports/log.ts'
@@ -51,6 +52,7 @@ export class InputQueue {
   #bytes = 0
   #waiting = 0
   #end: number | undefined
+  #limit = Infinity
   #atEnd = false
   paused = false
 
@@ -80,12 +82,31 @@ export class InputQueue {
   get end(): number | undefined {
     return this.#end
   }
-  /** The newest answer reached the end of what can be read, and all of it was taken. */
+  /** The newest answer reached the end of what can be read, or the limit, and all of it was taken. */
   get drained(): boolean {
-    return this.#atEnd && this.empty
+    return (this.#atEnd && this.empty) || this.limitReached
   }
+  /** Nothing waits that may be given out. */
   get empty(): boolean {
-    return this.#waiting === 0
+    return this.#waiting === 0 || (this.decodedAhead === 0 && this.#nextOffset() >= this.#limit)
+  }
+
+  /** Records at and behind this position are not given out; Infinity, the default: all are. */
+  get limit(): number {
+    return this.#limit
+  }
+  /** The first call sets it, later ones may only raise it. */
+  limitTo(position: number): void {
+    this.#limit = Math.max(position, this.#limit === Infinity ? position : this.#limit)
+  }
+  /** Nothing is left below the limit: offsets below it may be those of control, aborted or compacted records. */
+  get limitReached(): boolean {
+    return this.#limit <= this.#expected && this.empty
+  }
+
+  /** Offset of the first record that is not decoded yet; Infinity: none is here. */
+  #nextOffset(): number {
+    return this.#batches[0]?.records[this.#nextToDecode]?.offset ?? Infinity
   }
   get full(): boolean {
     return this.#bytes >= this.#bytesMax
@@ -116,7 +137,9 @@ export class InputQueue {
   /** The next records that are not decoded yet, at most `count` of the oldest batch. */
   toDecode(count: number): readonly LogRecord[] {
     const batch = this.#batches[0]
-    return batch === undefined ? [] : batch.records.slice(this.#nextToDecode, this.#nextToDecode + count)
+    if (batch === undefined) return []
+    const next = batch.records.slice(this.#nextToDecode, this.#nextToDecode + count)
+    return batch.next <= this.#limit ? next : next.filter((record) => record.offset < this.#limit)
   }
 
   get decodedAhead(): number {

@@ -5,24 +5,28 @@
  *   2 open      the local store, wiped when it cannot be continued
  *   3 restore   each changelog up to the own fence record
  *   4 compare   C with S over the whole vector (barrier.ts decides)
- *   5 commit    the resolved start positions, before a record is processed
+ *   5 commit    the resolved start positions, before a record is processed; or the reset to a new epoch (reset-task.ts)
  */
 import { randomUUID } from 'node:crypto'
 import { Fault } from '../../faults/fault.ts'
 import { fenceKey } from '../../state/changelog.ts'
 import type { Store, StoreHome } from '../../state/store.ts'
 import { TaskState } from '../../state/task-state.ts'
-import { COMMIT_FENCE_KEY, COMMIT_KEY, decodeCommitRecord, encodeCommitRecord } from '../task/commit-record.ts'
+import { COMMIT_FENCE_KEY, COMMIT_KEY, encodeCommitRecord } from '../task/commit-record.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
 import { commitTransaction } from '../task/commit.ts'
 import type { CommitProbe } from '../task/commit.ts'
 import { compareNow, stopFault } from './compare-positions.ts'
+import type { Resolved } from './compare-positions.ts'
 import { ranRecord, readControl } from './control.ts'
+import type { ControlView } from './control.ts'
 import type { Manifest } from './manifest.ts'
 import type { Clock } from '../ports/clock.ts'
 import { partitionId } from '../ports/log.ts'
 import type { GroupIdentity, Log, OutgoingRecord, PartitionId, PartitionRecords, TransactionalProducer } from '../ports/log.ts'
-import { readRange } from './range-reader.ts'
+import { newestCommitRecord } from './newest-commit.ts'
+import { announcedFor } from '../reset/announcement.ts'
+import { resetTask } from '../reset/reset-task.ts'
 import { checkTails, deleteRetentionOf, rangeOr, restoreStores, storeVerdict } from './restore.ts'
 import type { ChangelogFacts, RestoreProgress } from './restore.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -42,7 +46,15 @@ export interface AcquireContext {
   readonly freezeValues: boolean
   readonly signal: AbortSignal
   readonly probe: CommitProbe
+  /** The application has stages that depend on each other. */
+  readonly manyStages: boolean
   identity(): GroupIdentity
+  /** Announces a new epoch to all stages, where the group's offsets were moved back. */
+  announceMove(): Promise<void>
+  /** Offsets were moved back anywhere in the application. */
+  isMovedBack(): Promise<boolean>
+  /** A fault where an epoch was announced meanwhile that is newer than this one. */
+  behind(epoch: number): Fault | undefined
   onFenced(): void
   onRestore(progress: RestoreProgress): void
   onNote(level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>): void
@@ -57,9 +69,22 @@ export interface Acquired {
   readonly state: TaskState
   readonly ledger: TaskLedger
   readonly time: TaskTime
+  /** The state was cleared, and began anew in the ledger's epoch. */
+  readonly wasReset: boolean
+  /** Records left out with consent. */
+  readonly leftOut: number
 }
 
 export async function acquire(context: AcquireContext): Promise<Acquired> {
+  const acquired = await acquireOnce(context)
+  if (acquired !== 'announce') return acquired
+  await context.announceMove()
+  throw new Fault('MR5066', 'acquire-again', `${context.task.name}: a new epoch was announced, since somebody moved the group's offsets back`, {
+    place: { task: context.task.name },
+  })
+}
+
+async function acquireOnce(context: AcquireContext): Promise<Acquired | 'announce'> {
   const producer = await context.log.openProducer(context.task.transactionalId, {
     transactionTimeoutMs: context.settings.transactionTimeoutMs,
   })
@@ -83,8 +108,15 @@ export async function acquire(context: AcquireContext): Promise<Acquired> {
       positions,
       commitRecord,
       acquisition,
-      ranBefore: control.ran.has(context.task.name),
+      control,
     })
+    if (acquired === 'announce') {
+      await store.close()
+      await producer.close()
+      return acquired
+    }
+    const late = acquired.status === 'running' ? context.behind(acquired.ledger.record.epoch) : undefined
+    if (late !== undefined) throw late
     return acquired
   } catch (error) {
     await store?.close().catch((unclosed: unknown) => noteUnclosed(context, unclosed))
@@ -125,32 +157,18 @@ async function writeFences(context: AcquireContext, producer: TransactionalProdu
   return new Map(batches.map(({ topic }) => [topic, sent.get(partitionId(topic, task.partition))?.last ?? -1]))
 }
 
-/** How far before the fence the newest commit record is looked for first. */
-const COMMIT_TAIL = 64
-
-/** The newest commit record below the own fence; looked for from the end, since the topic may not have been compacted yet. */
-async function findCommitRecord(context: AcquireContext, fences: ReadonlyMap<string, number>): Promise<CommitRecord | undefined> {
-  const { task } = context
-  const partition = { topic: task.commitTopic, partition: task.partition }
-  const range = rangeOr((await context.log.admin.ranges([partition])).get(partitionId(partition.topic, partition.partition)))
-  const fence = fences.get(task.commitTopic) ?? range.end
-  for (let tail = COMMIT_TAIL; ; tail *= 16) {
-    const from = Math.max(range.logStart, fence - tail)
-    let found: CommitRecord | undefined
-    await readRange(context.log, context.clock, {
-      partition,
-      from,
-      until: fence + 1,
-      stallMs: context.settings.restoreStallMs,
-      signal: context.signal,
-      onRecords: (records) => {
-        for (const record of records) {
-          if (record.value !== null && record.key?.[0] === COMMIT_KEY[0]) found = decodeCommitRecord(record.value) ?? found
-        }
-      },
-    })
-    if (found !== undefined || from === range.logStart) return found
-  }
+/** The newest below the own fence. */
+const findCommitRecord = async (context: AcquireContext, fences: ReadonlyMap<string, number>): Promise<CommitRecord | undefined> => {
+  const { log, clock, task, settings, signal } = context
+  const fence = fences.get(task.commitTopic)
+  return await newestCommitRecord({
+    log,
+    clock,
+    stallMs: settings.restoreStallMs,
+    signal,
+    partition: { topic: task.commitTopic, partition: task.partition },
+    until: fence === undefined ? undefined : fence + 1,
+  })
 }
 
 async function changelogFacts(context: AcquireContext, fences: ReadonlyMap<string, number>): Promise<ChangelogFacts[]> {
@@ -226,34 +244,77 @@ interface Restored {
   readonly positions: Readonly<Record<string, number>>
   readonly commitRecord: CommitRecord | undefined
   readonly acquisition: string
-  readonly ranBefore: boolean
+  readonly control: ControlView
 }
 
 /** Steps 4 and 5. */
-async function settle(context: AcquireContext, producer: TransactionalProducer, opened: Opened, restored: Restored): Promise<Acquired> {
-  const { task } = context
-  const { commitRecord, ranBefore } = restored
-  const steps = [...task.changelogs.keys()]
-  const decision = await compareNow({ ...context, commitRecord, ranBefore })
-  const start: CommitRecord = commitRecord ?? firstRecord(context, restored.changelogs)
-  const ledger = new TaskLedger(task, { record: start, changelogs: restored.positions, acquisition: restored.acquisition })
-  const time = new TaskTime(
-    task.inputs.map((input) => ({ id: input.id, outOfOrdernessMs: input.external?.outOfOrdernessMs, upstream: input.upstream })),
-    start,
-  )
-  await opened.state.writeMark(markOf(start, restored.positions, steps, context.clock.now()))
-  const acquired = { status: start.status, found: commitRecord, producer, store: opened.store, state: opened.state, ledger, time }
+async function settle(
+  context: AcquireContext,
+  producer: TransactionalProducer,
+  opened: Opened,
+  restored: Restored,
+): Promise<Acquired | 'announce'> {
+  const { task, manyStages } = context
+  const { commitRecord, control, changelogs, acquisition } = restored
+  const ranBefore = control.ran.has(task.name)
+  const decision = await compareNow({
+    ...context,
+    identity: () => context.identity(),
+    onNote: (level, message, facts) => context.onNote(level, message, facts),
+    commitRecord,
+    ranBefore,
+    announced: announcedFor(control.announced, task, manyStages),
+    isMovedElsewhere: () => context.isMovedBack(),
+  })
+  if (decision.kind === 'announce') return decision.kind
+  if (decision.kind === 'reset' && commitRecord !== undefined)
+    return await startAnew(context, producer, opened, { ...restored, commitRecord }, decision)
+  const start: CommitRecord = commitRecord ?? firstRecord(context, changelogs, decision.kind === 'stay' ? 1 : decision.epoch)
+  const ledger = new TaskLedger(task, { record: start, changelogs: restored.positions, acquisition })
+  await opened.state.writeMark(markOf(start, restored.positions, [...task.changelogs.keys()], context.clock.now()))
+  const parts = { status: start.status, found: commitRecord, producer, store: opened.store, state: opened.state, ledger }
+  const acquired = { ...parts, time: timeOf(task, start), wasReset: false, leftOut: 0 }
   if (decision.kind === 'stay') return acquired
   if (decision.commit) {
     context.onNote('info', `${task.name} starts: ${decision.why}`, { task: task.name, positions: Object.fromEntries(decision.positions) })
     await commitStart(context, acquired, decision.positions, !ranBefore)
   }
-  return acquired
+  return { ...acquired, leftOut: decision.leftOut }
 }
 
-const firstRecord = (context: AcquireContext, changelogs: readonly ChangelogFacts[]): CommitRecord => ({
+const timeOf = (task: TaskWiring, record: CommitRecord): TaskTime =>
+  new TaskTime(
+    task.inputs.map((input) => ({ id: input.id, outOfOrdernessMs: input.external?.outOfOrdernessMs, upstream: input.upstream })),
+    record,
+  )
+
+async function startAnew(
+  context: AcquireContext,
+  producer: TransactionalProducer,
+  { store, state }: Opened,
+  restored: Restored & { readonly commitRecord: CommitRecord },
+  decision: Extract<Resolved, { readonly epoch: number }>,
+): Promise<Acquired> {
+  const { task, clock, probe } = context
+  const { commitRecord, positions, acquisition } = restored
+  // What the store holds is of the old epoch, and known to be complete: should this end here, the next start need not read it again.
+  await state.writeMark(markOf(commitRecord, positions, [...task.changelogs.keys()], clock.now()))
+  const ledger = await resetTask({
+    ...{ task, clock, probe, producer, state, acquisition, record: commitRecord, changelogs: positions },
+    epoch: decision.epoch,
+    positions: decision.positions,
+    identity: () => context.identity(),
+  })
+  const { record } = ledger
+  const facts = { task: task.name, epoch: record.epoch, positions: record.positions, before: commitRecord.positions }
+  context.onNote('warn', `${task.name}: ${decision.why}; its state is cleared and begins anew, in epoch ${record.epoch}`, facts)
+  const parts = { status: record.status, found: commitRecord, producer, store, state, ledger }
+  return { ...parts, time: timeOf(task, record), wasReset: true, leftOut: decision.leftOut }
+}
+
+const firstRecord = (context: AcquireContext, changelogs: readonly ChangelogFacts[], epoch: number): CommitRecord => ({
   stateId: context.manifest.stateId,
-  epoch: 1,
+  epoch,
   n: 0,
   status: 'running',
   positions: {},
@@ -311,5 +372,5 @@ function otherLife(context: AcquireContext): Fault {
 
 function stateLost(context: AcquireContext): Fault {
   const ids = context.task.inputs.map((input) => input.id)
-  return stopFault(context.task.name, 'state-lost', ids)
+  return stopFault(context.task.name, { reason: 'state-lost', ids })
 }

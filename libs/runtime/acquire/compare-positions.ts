@@ -1,38 +1,48 @@
 /**
- * The doing part of the comparison: gathers C, the log ranges and the fingerprints, lets barrier.ts decide, and turns every row that
- * does not run into a message.
+ * The doing part of the comparison: gathers what input-facts.ts knows, lets barrier.ts decide, and turns every row that neither runs nor
+ * resets into a message.
  */
 import { Fault } from '../../faults/fault.ts'
 import { compare } from './barrier.ts'
-import type { BarrierDecision, PartitionFacts, StopReason } from './barrier.ts'
-import { decodeMarker } from '../task/commit-record.ts'
+import type { BarrierDecision, Gap, ResetDecision, RunDecision, StopDecision, StopReason } from './barrier.ts'
+import { gatherInputs } from './input-facts.ts'
+import type { InputFactsContext } from './input-facts.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
-import { compareFingerprint } from './fingerprint.ts'
 import type { Manifest } from './manifest.ts'
-import type { Clock } from '../ports/clock.ts'
-import { partitionId } from '../ports/log.ts'
-import type { Log, PartitionId, PartitionRange } from '../ports/log.ts'
-import { readOne } from './range-reader.ts'
+import type { PartitionId } from '../ports/log.ts'
+import type { Announcement } from '../reset/announcement.ts'
 import { rangeOr } from './restore.ts'
 import type { Settings } from '../settings/settings.ts'
-import type { InputWiring, TaskWiring } from '../worker/wiring.ts'
+import type { TaskWiring } from '../worker/wiring.ts'
 
-export interface CompareContext {
-  readonly log: Log
-  readonly clock: Clock
+export interface CompareContext extends InputFactsContext {
   readonly settings: Settings
   readonly task: TaskWiring
   readonly manifest: Manifest
   readonly commitRecord: CommitRecord | undefined
   readonly ranBefore: boolean
-  readonly signal: AbortSignal
-  identity(): { readonly groupId: string }
+  /** The newest announcement, if it is for this task. */
+  readonly announced: Announcement | undefined
+  readonly manyStages: boolean
+  /** Somewhere in the application offsets were moved back. Asked only when offsets of this task were moved. */
+  isMovedElsewhere(): Promise<boolean>
   onNote(level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>): void
 }
 
 export type Resolved =
   | { readonly kind: 'stay' }
-  | { readonly kind: 'run'; readonly positions: ReadonlyMap<PartitionId, number>; readonly commit: boolean; readonly why: string }
+  /** Offsets were moved back, and a new epoch must be announced to all stages. */
+  | { readonly kind: 'announce' }
+  | {
+      /** reset: the state is cleared, and begins anew in `epoch`. */
+      readonly kind: 'run' | 'reset'
+      readonly epoch: number
+      readonly positions: ReadonlyMap<PartitionId, number>
+      readonly commit: boolean
+      readonly why: string
+      /** Records that were left out with consent: skipped by a move of the offsets, or no longer in the log. */
+      readonly leftOut: number
+    }
 
 /** How often a stale answer for the committed offsets is asked for again, and the pause between, ms. */
 const STALE_TRIES_MAX = 10
@@ -42,45 +52,37 @@ export async function compareNow(context: CompareContext): Promise<Resolved> {
   const external = context.task.inputs.filter((input) => input.external !== undefined)
   const internal = await internalPositions(context)
   for (let tries = 0; ; tries += 1) {
-    const partitions = await gather(context, external)
     const decision = compare({
       stateId: context.manifest.stateId,
       commitRecord: context.commitRecord,
       ranBefore: context.ranBefore,
-      partitions,
+      partitions: await gatherInputs(context, external, context.commitRecord),
+      announced: context.announced,
+      manyStages: context.manyStages,
       onSkip: context.settings.onSkip,
       onGap: context.settings.onGap,
     })
-    if (decision.kind === 'ask-again' && tries < STALE_TRIES_MAX) {
-      await context.clock.sleep(STALE_PAUSE_MS, context.signal)
-      continue
-    }
-    return resolve(context, decision, internal)
+    if (decision.kind !== 'ask-again' || tries >= STALE_TRIES_MAX) return await resolve(context, decision, internal)
+    await context.clock.sleep(STALE_PAUSE_MS, context.signal)
   }
 }
 
-function resolve(context: CompareContext, decision: BarrierDecision, internal: ReadonlyMap<PartitionId, number>): Resolved {
+async function resolve(
+  context: CompareContext,
+  decision: BarrierDecision,
+  internal: ReadonlyMap<PartitionId, number>,
+): Promise<Resolved> {
   switch (decision.kind) {
     case 'stay':
-      return { kind: 'stay' }
+    case 'announce':
+      return { kind: decision.kind }
     case 'ask-again':
-      return {
-        kind: 'run',
-        positions: merged(decision.positions, internal),
-        commit: true,
-        why: 'committed offsets stayed behind the state',
-      }
-    case 'run': {
-      for (const gap of decision.gaps) {
-        context.onNote(
-          'warn',
-          `${gap.id}: records from ${gap.from} to ${gap.to} are no longer in the log and are left out (onGap: accept-gap)`,
-          { ...gap, task: context.task.name },
-        )
-      }
-      const commit = decision.commit || context.commitRecord === undefined
-      return { kind: 'run', positions: merged(decision.positions, internal), commit, why: decision.why }
-    }
+      return await resolve(context, decision.instead, internal)
+    case 'ask-all':
+      return (await context.isMovedElsewhere()) ? { kind: 'announce' } : await resolve(context, decision.otherwise, internal)
+    case 'run':
+    case 'reset':
+      return started(context, decision, internal)
     case 'acquire-again':
       throw new Fault(
         'MR5020',
@@ -88,22 +90,27 @@ function resolve(context: CompareContext, decision: BarrierDecision, internal: R
         `${context.task.name}: the group's offsets are newer than the state that the changelog gave; another owner worked meanwhile, the task is acquired again. If this repeats, the changelog has lost its tail`,
         { place: { task: context.task.name } },
       )
-    case 'reset':
-      throw new Fault(
-        'MR5021',
-        'stop-task',
-        `${context.task.name}: epoch ${decision.epoch} was announced for ${list([...decision.positions.keys()])}, but this release cannot reset state yet; nothing was changed. Start the release that announced it`,
-        { place: { task: context.task.name } },
-      )
-    case 'rewind':
-      throw new Fault(
-        'MR5022',
-        'stop-task',
-        `${context.task.name}: somebody moved the group's offsets of ${list(decision.moved)} back, behind what its state stands for. Going on would count records twice, so nothing was changed. To reprocess now, give the topology a new version; to go on as before, delete the group's offsets of these topics (kafka-consumer-groups --delete-offsets)`,
-        { place: { task: context.task.name } },
-      )
     case 'stop':
-      throw stopFault(context.task.name, decision.reason, decision.ids)
+      throw stopFault(context.task.name, decision)
+  }
+}
+
+function started(
+  context: CompareContext,
+  decision: RunDecision | ResetDecision,
+  internal: ReadonlyMap<PartitionId, number>,
+): Exclude<Resolved, { kind: 'stay' | 'announce' }> {
+  const tell = (gap: Gap, why: string): void =>
+    context.onNote('warn', `${gap.id}: records from ${gap.from} to ${gap.to} ${why}`, { ...gap, task: context.task.name })
+  for (const gap of decision.gaps) tell(gap, 'are no longer in the log and are left out (onGap: accept-gap)')
+  for (const gap of decision.skips) tell(gap, "are left out, since somebody moved the group's offsets forward (onSkip: accept)")
+  return {
+    kind: decision.kind,
+    epoch: decision.epoch,
+    positions: merged(decision.positions, internal),
+    commit: decision.kind === 'reset' || decision.commit || context.commitRecord === undefined,
+    why: decision.why,
+    leftOut: [...decision.gaps, ...decision.skips].reduce((sum, { from, to }) => sum + to - from, 0),
   }
 }
 
@@ -114,6 +121,10 @@ const merged = (external: ReadonlyMap<string, number>, internal: ReadonlyMap<Par
 const list = (ids: readonly string[]): string => ids.join(', ')
 
 const stories: Readonly<Record<StopReason, { readonly code: `MR${number}`; readonly text: string }>> = {
+  partial: {
+    code: 'MR5022',
+    text: "somebody moved the group's offsets back, but not those of all inputs that the state was made from. Starting anew from a part of them would lose what the state has from the others, so nothing was changed. Move the others too (kafka-consumer-groups --reset-offsets with --all-topics, or millrace reset), or delete the offsets of the moved ones (--delete-offsets) to go on as before",
+  },
   'state-lost': {
     code: 'MR5023',
     text: 'the group has offsets that this application committed, but the state that belongs to them is gone (its commit topic was deleted, or the application was re-created). Starting at these offsets would go on with empty state. Delete the group to start from the beginning, or restore the topics',
@@ -136,9 +147,10 @@ const stories: Readonly<Record<StopReason, { readonly code: `MR${number}`; reado
   },
 }
 
-export function stopFault(task: string, reason: StopReason, ids: readonly string[]): Fault {
+export function stopFault(task: string, { reason, ids, left }: Pick<StopDecision, 'reason' | 'ids' | 'left'>): Fault {
   const { code, text } = stories[reason]
-  return new Fault(code, 'stop-task', `${task}, ${list(ids)}: ${text}`, { place: { task } })
+  const where = left === undefined ? list(ids) : `${list(ids)} (not moved: ${list(left)})`
+  return new Fault(code, 'stop-task', `${task}, ${where}: ${text}`, { place: { task } })
 }
 
 /** Repartition inputs always run from S; at the first run from their first record. */
@@ -151,49 +163,8 @@ async function internalPositions(context: CompareContext): Promise<ReadonlyMap<P
       const range = rangeOr(ranges.get(input.id))
       const position = context.commitRecord?.positions[input.id] ?? range.logStart
       if (position < range.logStart || position > range.end)
-        throw stopFault(context.task.name, position > range.end ? 'recreated' : 'gap', [input.id])
+        throw stopFault(context.task.name, { reason: position > range.end ? 'recreated' : 'gap', ids: [input.id] })
       return [input.id, position]
     }),
   )
-}
-
-async function gather(context: CompareContext, inputs: readonly InputWiring[]): Promise<PartitionFacts[]> {
-  const { admin } = context.log
-  const committed = await admin.committed(context.identity().groupId, inputs)
-  const ranges = await admin.ranges(inputs)
-  return await Promise.all(
-    inputs.map(async (input) => {
-      const range = rangeOr(ranges.get(input.id))
-      const answer = committed.get(input.id)
-      return {
-        id: input.id,
-        committed: answer === undefined ? undefined : { position: answer.position, marker: decodeMarker(answer.metadata) },
-        logStart: range.logStart,
-        logEnd: range.end,
-        firstRunPosition: await firstRunPosition(context, input, range),
-        identity: await identityOf(context, input, range),
-      }
-    }),
-  )
-}
-
-async function firstRunPosition(context: CompareContext, input: InputWiring, range: PartitionRange): Promise<number> {
-  const startAt = input.external?.startAt ?? context.settings.startAt
-  if (startAt === 'earliest') return range.logStart
-  if (startAt === 'latest') return range.end
-  const at = typeof startAt === 'number' ? startAt : Date.parse(startAt)
-  return (await context.log.admin.positionsAt([input], at)).get(partitionId(input.topic, input.partition)) ?? range.end
-}
-
-async function identityOf(context: CompareContext, input: InputWiring, range: PartitionRange): Promise<PartitionFacts['identity']> {
-  const remembered = context.commitRecord?.identity[input.id]
-  if (remembered === undefined || remembered.offset < range.logStart || remembered.offset >= range.lastStable) return 'unknown'
-  const found = await readOne(context.log, context.clock, {
-    partition: input,
-    from: remembered.offset,
-    until: remembered.offset + 1,
-    stallMs: context.settings.restoreStallMs,
-    signal: context.signal,
-  })
-  return compareFingerprint(remembered, found)
 }

@@ -1,12 +1,14 @@
 /**
- * The application's control topic (engine.md 1): the manifest, and which tasks have run. Compacted, one partition.
+ * The application's control topic (engine.md 1): the manifest, which tasks have run, and the newest epoch announced. Compacted, one partition.
  *
- * Who writes: the manifest under the transactional id of the control topic; `ran:<task>` inside the task's own first transaction,
+ * Who writes: manifest and announcements under the transactional id of the control topic; `ran:<task>` inside the task's own first transaction,
  * so that it is there exactly when the first commit record is.
  */
 import { randomUUID } from 'node:crypto'
 import { Fault } from '../../faults/fault.ts'
 import { isRecord } from '../json.ts'
+import { EPOCH_KEY, decodeAnnouncement } from '../reset/announcement.ts'
+import type { Announcement } from '../reset/announcement.ts'
 import { MANIFEST_KEY, decodeManifest, manifestDifferences, manifestOf, raisesStateVersions } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -19,6 +21,8 @@ export interface ControlView {
   readonly manifest: Manifest | undefined
   /** Tasks that have run under the manifest's state id. */
   readonly ran: ReadonlySet<string>
+  /** The newest epoch that was announced under the manifest's state id. */
+  readonly announced: Announcement | undefined
 }
 
 export interface ControlContext {
@@ -32,8 +36,9 @@ export interface ControlContext {
 export async function readControl(context: ControlContext, topic: string): Promise<ControlView> {
   const partition = { topic, partition: 0 }
   const range = (await context.log.admin.ranges([partition])).get(partitionId(topic, 0))
-  if (range === undefined) return { manifest: undefined, ran: new Set() }
+  if (range === undefined) return { manifest: undefined, ran: new Set(), announced: undefined }
   let manifest: Manifest | undefined
+  let announced: Announcement | undefined
   const ran = new Map<string, string>()
   await readRange(context.log, context.clock, {
     partition,
@@ -46,12 +51,17 @@ export async function readControl(context: ControlContext, topic: string): Promi
         const key = record.key === null ? '' : Buffer.from(record.key).toString('utf8')
         if (record.value === null) continue
         if (key === MANIFEST_KEY) manifest = decodeManifest(record.value) ?? manifest
+        if (key === EPOCH_KEY) announced = decodeAnnouncement(record.value) ?? announced
         if (key.startsWith('ran:')) ran.set(key.slice(4), stateIdOf(record.value))
       }
     },
   })
   const stateId = manifest?.stateId
-  return { manifest, ran: new Set([...ran].flatMap(([task, of]) => (of === stateId ? [task] : []))) }
+  return {
+    manifest,
+    ran: new Set([...ran].flatMap(([task, of]) => (of === stateId ? [task] : []))),
+    announced: announced?.stateId === stateId ? announced : undefined,
+  }
 }
 
 function stateIdOf(value: Uint8Array): string {

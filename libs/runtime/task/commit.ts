@@ -10,12 +10,13 @@
  * Any failure in 1-3 makes producer, overlays and prefetches useless: the caller throws them away and acquires again. A failure in 4
  * likewise: commit n+1 is never sent before 4 of n is done.
  */
+import type { AnnounceStep } from '../reset/announcement.ts'
 import type { GroupIdentity, PartitionId, PartitionRecords, PositionToCommit, TransactionalProducer } from '../ports/log.ts'
 
 export type CommitPoint = 'before-send' | 'after-send' | 'before-end-of-transaction' | 'after-end-of-transaction' | 'after-store-write'
 
-/** Called at each point; a test throws there, or ends the process. */
-export type CommitProbe = (task: string, point: CommitPoint) => void
+/** Called at each point; a test throws there, or ends the process. Steps of an announcement are told with the control topic as task. */
+export type CommitProbe = (task: string, point: CommitPoint | AnnounceStep) => void
 
 export interface Transaction {
   readonly task: string

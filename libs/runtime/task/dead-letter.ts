@@ -29,8 +29,8 @@ const TEXT_MAX = 2_000
 
 const header = (name: string, value: string): Header => [name, Buffer.from(value.slice(0, TEXT_MAX))]
 
-/** `now`: the dead letter is stamped with the wall clock, since the original time may be what was wrong; it is kept in a header. */
-export function deadLetter(record: RefusedRecord, refusal: Refusal, application: string, now: number): OutgoingRecord {
+/** `writer`: application and epoch, `<app>.v<n>/<epoch>`. `now`: the dead letter is stamped with the wall clock, since the original time may be what was wrong; it is kept in a header. */
+export function deadLetter(record: RefusedRecord, refusal: Refusal, writer: string, now: number): OutgoingRecord {
   return {
     key: record.key,
     value: record.value,
@@ -45,7 +45,7 @@ export function deadLetter(record: RefusedRecord, refusal: Refusal, application:
       header('__streams.errors.offset', String(record.offset)),
       header('x-original-topic', record.topic),
       header('x-original-timestamp', String(record.timestamp)),
-      header('millrace', application),
+      header('millrace', writer),
       header('millrace-reason', refusal.reason),
       header('millrace-step', refusal.step),
       header('millrace-attempt', String(refusal.attempt)),

@@ -19,3 +19,26 @@ export function addCounts(total: TaskCounters, part: TaskCounters): void {
   total.deadLetters += part.deadLetters
   total.dropped += part.dropped
 }
+
+/** What has happened to one task since its worker started. */
+export interface TaskHistory {
+  commits: number
+  lastCommitAt: number | undefined
+  lastCommitMs: number | undefined
+  aborts: number
+  fenced: number
+  /** Times that its state was cleared and began anew in a new epoch. */
+  resets: number
+  /** Records left out with consent: offsets were moved over them, or they are no longer in the log. */
+  leftOut: number
+}
+
+export const noHistory = (): TaskHistory => ({
+  commits: 0,
+  lastCommitAt: undefined,
+  lastCommitMs: undefined,
+  aborts: 0,
+  fenced: 0,
+  resets: 0,
+  leftOut: 0,
+})

@@ -64,8 +64,8 @@ export class TaskInputs {
       const { id, topic, partition } = queue.wiring
       throw new Fault(
         'MR5031',
-        'stop-task',
-        `${task.name} read ${error.message} from ${id} but stands at epoch ${this.#epoch}: this release cannot follow a reset yet`,
+        'acquire-again',
+        `${task.name} read ${error.message} from ${id} and stands at epoch ${this.#epoch}: it is acquired again to follow the reset`,
         { place: { task: task.name, topic, partition, offset: raw.offset }, cause: error },
       )
     }

@@ -2,10 +2,12 @@
  * What a task carries from a failure to the next try: the records that it refuses then, up to where it must be careful, and the transaction
  * of which nobody knows yet whether it happened.
  */
-import type { CommitRecord } from './commit-record.ts'
+import { Fault } from '../../faults/fault.ts'
+import type { Acquired } from '../acquire/acquire.ts'
+import { NewerEpoch } from './decode.ts'
 import { PoisonList } from './poison-list.ts'
 import { addCounts } from './task-counters.ts'
-import type { TaskCounters } from './task-counters.ts'
+import type { TaskCounters, TaskHistory } from './task-counters.ts'
 import { answerFailure } from './task-failure.ts'
 import type { FailureAnswer } from './task-failure.ts'
 import type { Positions, UnsettledLayer } from './task-run.ts'
@@ -19,6 +21,8 @@ export class TaskRecovery {
   #failures = 0
   /** Code of the newest failure, until an acquisition succeeds. */
   #lastCode: string | undefined
+  /** Epoch of a repartition record that was newer than the state. */
+  #recordEpoch = 0
 
   constructor(task: string, heartbeatIntervalMs: number) {
     this.#task = task
@@ -46,6 +50,7 @@ export class TaskRecovery {
   }
 
   failed(error: unknown): FailureAnswer {
+    if (error instanceof Fault && error.cause instanceof NewerEpoch) this.#recordEpoch = error.cause.epoch
     const answer = answerFailure(error, {
       task: this.#task,
       failures: this.#failures,
@@ -63,13 +68,19 @@ export class TaskRecovery {
     return answer
   }
 
-  /** The barrier has found `record` in the log: if it is that of the transaction without an answer, its records count (P5). */
-  acquired(record: CommitRecord | undefined, totals: TaskCounters): void {
+  /**
+   * The barrier is passed. If the commit record that it found is that of the transaction without an answer, its records count (P5). Fault
+   * MR5065 when a record has an epoch that nobody announced.
+   */
+  acquired({ found, ledger, wasReset, leftOut }: Acquired, totals: TaskCounters, history: TaskHistory): void {
     const layer = this.#unsettled
     this.#unsettled = undefined
     this.#lastCode = undefined
-    if (layer !== undefined && record?.n === layer.record.n && record.acquisition === layer.record.acquisition)
-      addCounts(totals, layer.counts)
+    if (layer !== undefined && found?.n === layer.record.n && found.acquisition === layer.record.acquisition) addCounts(totals, layer.counts)
+    if (wasReset) history.resets += 1
+    history.leftOut += leftOut
+    if (ledger.record.epoch < this.#recordEpoch) throw unannounced(this.#task, this.#recordEpoch, ledger.record.epoch)
+    this.#recordEpoch = 0
   }
 
   committed(positions: Positions): void {
@@ -77,3 +88,11 @@ export class TaskRecovery {
     if (this.poison.size > 0) this.poison.forgetPassed(positions)
   }
 }
+
+const unannounced = (task: string, recordEpoch: number, epoch: number): Fault =>
+  new Fault(
+    'MR5065',
+    'stop-task',
+    `${task} stands at epoch ${epoch} and reads a record of epoch ${recordEpoch}, which the control topic does not know: somebody else writes to a repartition topic, or the control topic was deleted. Mixing epochs would give wrong results, so the task stopped`,
+    { place: { task } },
+  )

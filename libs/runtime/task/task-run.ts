@@ -247,7 +247,7 @@ export class TaskRun {
     const letter = deadLetter(
       { ...raw, topic, partition },
       { reason, message, stack, step: task.subTopology.name, attempt },
-      application,
+      `${application}/${this.acquired.ledger.record.epoch}`,
       clock.now(),
     )
     outbox.add(deadLetters.topic, partition % deadLetters.partitions, letter)

@@ -12,7 +12,7 @@ import type { Resolved } from '../acquire/compare-positions.ts'
 import { Latch } from './latch.ts'
 import type { FetchedBatch, PartitionReader } from '../ports/log.ts'
 import type { RestoreProgress } from '../acquire/restore.ts'
-import { noCounts } from './task-counters.ts'
+import { noCounts, noHistory } from './task-counters.ts'
 import type { FailureAnswer } from './task-failure.ts'
 import { resumeReading } from './task-inputs.ts'
 import { taskLife } from './task-life.ts'
@@ -30,18 +30,10 @@ export interface TaskContext
   onStopped(fault: Error): void
 }
 
-export interface TaskHistory {
-  commits: number
-  lastCommitAt: number | undefined
-  lastCommitMs: number | undefined
-  aborts: number
-  fenced: number
-}
-
 export class Task {
   readonly context: TaskContext
   readonly totals = noCounts()
-  readonly history: TaskHistory = { commits: 0, lastCommitAt: undefined, lastCommitMs: undefined, aborts: 0, fenced: 0 }
+  readonly history = noHistory()
   readonly restores = new Map<string, RestoreProgress>()
   since: number
   /** When the loop last looked for work: /live watches it. */
@@ -202,7 +194,7 @@ export class Task {
     })
     this.restores.clear()
     this.#held = held
-    this.#recovery.acquired(held.found, this.totals)
+    this.#recovery.acquired(held, this.totals, this.history)
     if (held.status !== 'running') {
       this.#move(`found-${held.status}`)
       return
@@ -257,6 +249,9 @@ export class Task {
         onNote: (level, message, facts) => this.context.onNote(level, message, facts),
         commitRecord: ledger.record,
         ranBefore: true,
+        // Looked at by the barrier, if offsets say that there is something to look at.
+        announced: undefined,
+        isMovedElsewhere: () => this.context.isMovedBack(),
         signal: this.#abort.signal,
       })
     } catch (error) {

@@ -12,6 +12,8 @@ import { assignTasks, taskId } from './assignor.ts'
 import type { CommitProbe } from '../task/commit.ts'
 import { decodeMembers, decodeTasks, encodeMember, encodeTasks } from './group-data.ts'
 import type { Note } from '../note.ts'
+import { hasManyStages } from '../reset/announcement.ts'
+import { Announcer } from '../reset/announcer.ts'
 import { prepare } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -56,6 +58,7 @@ export class Worker {
   #member: GroupMember | undefined
   #reader: PartitionReader | undefined
   #purge: Purge | undefined
+  #announcer: Announcer | undefined
   readonly #stateless = memoryHome()
   readonly #abort = new AbortController()
   /** Tasks of a membership that was lost, on their way out. */
@@ -93,8 +96,20 @@ export class Worker {
     note('info', `${plan.name} v${plan.version}: ${wiring.tasks.length} tasks in ${plan.subTopologies.length} sub-topologies`, {
       stateId: manifest.stateId,
     })
+    const announcer = new Announcer(
+      {
+        ...{ log, clock, settings, wiring, signal: this.#abort.signal },
+        identity: () => this.#identity,
+        onNote: (level, message, facts) => note(level, message, facts),
+        onStep: (step) => this.options.probe?.(wiring.names.control, step),
+      },
+      manifest.stateId,
+    )
+    this.#announcer = announcer
     this.#reader = log.openReader({
-      onBatch: (batch) => this.#taskOf(batch.topic, batch.partition)?.onBatch(batch),
+      onBatch: (batch) => {
+        if (!announcer.takes(batch, this.tasks.values())) this.#taskOf(batch.topic, batch.partition)?.onBatch(batch)
+      },
       onOutOfRange: ({ topic, partition }, position, logStart, logEnd) =>
         this.#taskOf(topic, partition)?.onInputFault(
           new Fault(
@@ -106,6 +121,7 @@ export class Worker {
         ),
       onFault: ({ topic, partition }, fault) => this.#taskOf(topic, partition)?.onInputFault(fault),
     })
+    this.#reader.assign(announcer.controlPartition, 0)
     this.#purge = new Purge(log, clock, note)
     for (const task of await this.options.stores.list()) this.#kept.add(task)
     const { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = settings
@@ -242,7 +258,8 @@ export class Worker {
     const prepared = this.#prepared
     const wiring = prepared?.wiring.tasks.find((task) => task.name === name)
     const reader = this.#reader
-    if (prepared === undefined || wiring === undefined || reader === undefined) {
+    const announcer = this.#announcer
+    if (prepared === undefined || wiring === undefined || reader === undefined || announcer === undefined) {
       this.#fail(
         new Fault(
           'MR5007',
@@ -270,11 +287,16 @@ export class Worker {
       deadLetters,
       recordBytesMax: (topic) => prepared.recordBytesMax.get(topic) ?? Infinity,
       probe: options.probe ?? (() => undefined),
+      manyStages: hasManyStages(prepared.wiring),
+      announceMove: async () => await announcer.announceMove(),
+      isMovedBack: async () => await announcer.isMovedBack(),
+      behind: (epoch) => announcer.behind(wiring, epoch),
       reader,
       identity: () => this.#identity,
       onNote: (level, message, facts) => options.note(level, message, facts),
       onCommitted: (milliseconds) => {
         this.#purge?.committed(task)
+        announcer.tell(task)
         options.onCommit?.(name, milliseconds)
       },
       onStopped: (fault) => this.#onTaskStopped(name, fault),

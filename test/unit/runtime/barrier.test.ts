@@ -38,6 +38,8 @@ const facts = (change: Partial<BarrierFacts>): BarrierFacts => ({
   commitRecord: record({ 'a:0': 10 }),
   ranBefore: true,
   partitions: [part('a:0', ours(10))],
+  announced: undefined,
+  manyStages: false,
   onSkip: 'stop',
   onGap: 'fail',
   ...change,

@@ -142,17 +142,17 @@ export const taskCodes: readonly FaultEntry[] = [
     code: 'MR5021',
     title: 'A newer epoch was announced',
     story:
-      'The offsets carry the marker of an epoch that this state has not reached: somebody reset the application with a newer release. This release cannot follow; nothing was changed.',
-    cure: 'Start the release that announced the reset.',
-    example: 'cell.2: epoch 2 was announced for ride-requests:2',
+      "Somebody reset the application: `millrace reset`, or a worker that found the group's offsets moved back. The announcement stands in the control topic. The task throws away what it has in hand, is acquired again, clears its state and starts anew at the announced positions.",
+    cure: 'Nothing. `millrace status` shows the epoch of each task.',
+    example: 'cell.2 stands at epoch 1, and epoch 2 was announced: it is acquired again and starts anew',
   },
   {
     code: 'MR5022',
-    title: 'Offsets were moved back',
+    title: 'Offsets were moved back, but only of a part of the inputs',
     story:
-      "The group's committed offsets carry no marker of Millrace and lie behind what the state stands for: a tool moved them. Going on from there would count records twice; ignoring the move would ignore your wish. The task stopped and changed nothing.",
-    cure: 'To reprocess now, give the topology a new version. To go on as before, delete the offsets of these topics (kafka-consumer-groups --delete-offsets); the task then goes on from its state.',
-    example: "cell.2: somebody moved the group's offsets of ride-requests:2 back",
+      "The group's committed offsets of some input partitions carry no marker of Millrace and lie behind what the state stands for: a tool moved them, which means: compute again from there. But the state was also made from other partitions whose offsets were not moved. Cleared and computed from the moved ones alone it would lose what came from the others. All inputs of a task count, and with several stages all external inputs of the application. A partition that the tool left where it was, because it is empty or quiet, counts as moved, and so does one with nothing to replay. Nothing was changed.",
+    cure: 'Stop the workers and move the others too: kafka-consumer-groups --reset-offsets with --all-topics, or `millrace reset`, which does it while workers run. To go on as before, delete the offsets of the moved ones (kafka-consumer-groups --delete-offsets); the tasks then go on from their state.',
+    example: "surge-pricing.v1, ride-requests:2 (not moved: ride-requests:0): somebody moved the group's offsets back",
   },
   {
     code: 'MR5023',
@@ -174,14 +174,14 @@ export const taskCodes: readonly FaultEntry[] = [
     code: 'MR5025',
     title: 'Offsets were moved forward',
     story: "A tool moved the group's offsets forward. The records in between would never be processed. The task stopped.",
-    cure: 'Set onSkip: accept to leave them out, or move the offsets back to where they were.',
+    cure: 'Set onSkip: accept to leave them out (they are logged and counted as left out), or move the offsets back to where they were.',
     example: "cell.2, ride-requests:2: somebody moved the group's offsets forward",
   },
   {
     code: 'MR5026',
     title: 'Records are no longer in the log',
     story: 'Retention deleted records before they were processed. The task stopped rather than leave them out in silence.',
-    cure: 'Set onGap: accept-gap to go on behind the gap (it is logged), and raise the retention of the topic.',
+    cure: 'Set onGap: accept-gap to go on behind the gap (it is logged and counted as left out), and raise the retention of the topic.',
     example: 'cell.2, ride-requests:2: the records at the next position are no longer in the log',
   },
   {
@@ -196,9 +196,9 @@ export const taskCodes: readonly FaultEntry[] = [
     code: 'MR5031',
     title: 'A record of a newer epoch arrived',
     story:
-      'The stage before was reset and its records carry a newer epoch. This release cannot follow a reset; mixing epochs would give wrong results. The task stopped.',
-    cure: 'Start the release that reset the application.',
-    example: 'cell.2 read a record of epoch 2 but stands at epoch 1',
+      'The stage before was reset, and its records carry the new epoch. Before the task takes one of them it throws away what it has in hand, is acquired again, clears its state and goes on in the new epoch.',
+    cure: 'Nothing. MR5065 follows if nobody announced that epoch.',
+    example: 'cell.2 read a record of epoch 2 from surge-pricing.v1.cell.repartition:2 and stands at epoch 1',
   },
   {
     code: 'MR5032',
@@ -232,5 +232,36 @@ export const taskCodes: readonly FaultEntry[] = [
     cure: 'Raise max.message.bytes of the topic that the message names, or make the state smaller (a list that grows without end is the usual cause), and start again.',
     example:
       'orders.3: the broker refuses what a timer, a window or a table has led to: record 0 for shop.v1.totals.changelog:3 has 1100000 bytes',
+  },
+  {
+    code: 'MR5065',
+    title: 'A record has an epoch that nobody announced',
+    story:
+      'A repartition record carries an epoch that is newer than the state, and the control topic does not know that epoch. Either another program writes to an internal topic, or the control topic was deleted. Mixing epochs would give wrong results, so the task stopped.',
+    cure: 'Find out who writes to the repartition topic. If internal topics were deleted, use a new version of the application.',
+    example: 'cell.2 stands at epoch 1 and reads a record of epoch 2, which the control topic does not know',
+  },
+  {
+    code: 'MR5066',
+    title: 'A new epoch was announced',
+    story:
+      "The group's offsets were moved back, and the application has stages that depend on each other. This worker, or another one before it, announced a new epoch to all tasks; they are acquired again and start anew at the moved positions.",
+    cure: 'Nothing.',
+    example: "rides.2: a new epoch was announced, since somebody moved the group's offsets back",
+  },
+  {
+    code: 'MR5067',
+    title: 'No reset while versions are being switched',
+    story:
+      'A task of this version is halted for a switch of versions, or retired after one. A reset would change what the other version compares itself with. Nothing was changed.',
+    cure: 'End the switch first (`millrace replay status` shows it), or reset the version that is live.',
+    example: 'surge-pricing.v1 takes part in a switch of versions (rides.0 is halted)',
+  },
+  {
+    code: 'MR5068',
+    title: 'There is nothing to reset',
+    story: 'The control topic has no manifest: no worker of this application has ever run. Nothing was changed.',
+    cure: 'Start a worker. To begin elsewhere than at the earliest record set startAt, or commit offsets before the first run.',
+    example: 'surge-pricing.v1 has never run, so there is nothing to reset',
   },
 ]

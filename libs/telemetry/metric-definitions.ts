@@ -171,6 +171,34 @@ const tasks: readonly MetricDefinition[] = [
     help: 'How often did another owner take the task from this worker?',
     read: perTask((task) => task.fenced),
   },
+  {
+    name: 'millrace_epoch',
+    type: 'gauge',
+    labels: ['task'],
+    help: 'Which epoch does the state of the task belong to? It rises by each reset; 0 while the task holds no state.',
+    read: perTask((task) => task.epoch),
+  },
+  {
+    name: 'millrace_resets_total',
+    type: 'counter',
+    labels: ['task'],
+    help: 'How often was the state cleared and begun anew, because somebody moved the offsets back?',
+    read: perTask((task) => task.resets),
+  },
+  {
+    name: 'millrace_dropped_records_total',
+    type: 'counter',
+    labels: ['task'],
+    help: 'How many repartition records were dropped because their epoch is over, or Millrace did not write them?',
+    read: perTask((task) => task.dropped),
+  },
+  {
+    name: 'millrace_left_out_records_total',
+    type: 'counter',
+    labels: ['task'],
+    help: 'How many records will nobody process, left out with consent (onSkip, onGap)?',
+    read: perTask((task) => task.leftOut),
+  },
 ]
 
 const inputs: readonly MetricDefinition[] = [

@@ -31,6 +31,7 @@ export interface StepView {
 export interface TaskView {
   readonly name: string
   readonly state: string
+  readonly epoch: number
   readonly inputs: readonly InputView[]
   readonly watermark: number | null
   readonly watermarkDelaySeconds: number | null
@@ -43,6 +44,9 @@ export interface TaskView {
   readonly late: number
   readonly refused: number
   readonly deadLetters: number
+  readonly dropped: number
+  readonly leftOut: number
+  readonly resets: number
   readonly steps: readonly StepView[]
   readonly stores: { readonly sizeBytes: number; readonly cacheHits: number; readonly cacheMisses: number; readonly syncReads: number }
   readonly fault?: { readonly code: string; readonly message: string } | undefined

@@ -16,7 +16,7 @@ import type { Topology } from '../dataflow/topology.ts'
 import { MANUAL_CLOCK_START, ManualClock } from '../memory/manual-clock.ts'
 import { memoryLog } from '../memory/memory-log.ts'
 import type { MemoryConnection } from '../memory/memory-log.ts'
-import type { CommitPoint } from '../runtime/task/commit.ts'
+import type { CommitPoint, ProbePoint } from '../runtime/task/commit.ts'
 import { resolveSettings } from '../runtime/settings/configuration.ts'
 import type { Settings } from '../runtime/settings/settings.ts'
 import { externalInputsOf, sinksOf } from '../runtime/worker/wiring.ts'
@@ -179,7 +179,7 @@ class DriverRun implements Driver {
     return running
   }
 
-  #probe(running: RunningWorker, point: CommitPoint): void {
+  #probe(running: RunningWorker, point: ProbePoint): void {
     if (this.#crashed === running) throw new Crash('the worker is dead')
     if (this.#crashAt !== point || this.#crashed !== undefined) return
     this.#crashAt = undefined

@@ -7,7 +7,7 @@ import type { Topology } from '../../libs/dataflow/topology.ts'
 import { ManualClock } from '../../libs/memory/manual-clock.ts'
 import { memoryLog } from '../../libs/memory/memory-log.ts'
 import type { MemoryConnection, MemoryLog } from '../../libs/memory/memory-log.ts'
-import type { CommitPoint, CommitProbe } from '../../libs/runtime/task/commit.ts'
+import type { CommitProbe, ProbePoint } from '../../libs/runtime/task/commit.ts'
 import { resolveSettings } from '../../libs/runtime/settings/configuration.ts'
 import type { Log, LogRecord, PositionToCommit } from '../../libs/runtime/ports/log.ts'
 import type { Settings } from '../../libs/runtime/settings/settings.ts'
@@ -39,7 +39,7 @@ export interface WorkerRequest {
   readonly release?: Topology
   readonly probe?: CommitProbe
   /** It dies, as by kill -9, the `nth` time that one of its commits comes to that point. The start of each task is a commit too. */
-  readonly dies?: { readonly at: CommitPoint; readonly nth: number }
+  readonly dies?: { readonly at: ProbePoint; readonly nth: number }
 }
 
 export interface Note {

@@ -39,13 +39,19 @@ export function describe(status: WorkerStatus, url: string): string {
     `${status.application} v${status.applicationVersion}  worker ${worker.id} (${url}): ${worker.state} for ${age}, generation ${worker.generation}`,
     `${totals.running} of ${totals.tasks} tasks running, lag ${count(totals.lagRecords)} records / ${seconds(totals.lagSeconds)}, ` +
       `${count(totals.processed)} processed, ${count(totals.late)} late, ${count(totals.refused)} refused, ${count(totals.deadLetters)} dead letters, ` +
+      (totals.dropped === 0 ? '' : `${count(totals.dropped)} dropped, `) +
+      (totals.leftOut === 0 ? '' : `${count(totals.leftOut)} left out, `) +
+      (totals.resets === 0 ? '' : `${count(totals.resets)} resets, `) +
       `${count(totals.commits)} commits, ${count(totals.aborts)} aborts, state ${bytes(totals.storeBytes)}`,
   ]
   if (status.fault !== undefined) lines.push(`failed: ${status.fault.code} ${status.fault.message}`)
   if (status.tasks.length > 0)
     lines.push(
       '',
-      ...table(['task', 'state', 'lag', 'lag s', 'watermark', 'behind', 'commit', 'processed', 'held back by'], status.tasks.map(taskRow)),
+      ...table(
+        ['task', 'state', 'epoch', 'lag', 'lag s', 'watermark', 'behind', 'commit', 'processed', 'held back by'],
+        status.tasks.map(taskRow),
+      ),
     )
   for (const task of status.tasks) lines.push(...restoreLines(task, status.at), ...faultLines(task))
   if (status.doNotScale) lines.push('', 'Tasks are restoring: do not add or remove workers now.')
@@ -57,6 +63,7 @@ function taskRow(task: TaskStatus): string[] {
   return [
     task.name,
     task.state,
+    String(task.epoch),
     count(
       lagOf(
         task,

@@ -79,9 +79,14 @@ export async function acquire(context: AcquireContext): Promise<Acquired> {
   const acquired = await acquireOnce(context)
   if (acquired !== 'announce') return acquired
   await context.announceMove()
-  throw new Fault('MR5066', 'acquire-again', `${context.task.name}: a new epoch was announced, since somebody moved the group's offsets back`, {
-    place: { task: context.task.name },
-  })
+  throw new Fault(
+    'MR5066',
+    'acquire-again',
+    `${context.task.name}: a new epoch was announced, since somebody moved the group's offsets back`,
+    {
+      place: { task: context.task.name },
+    },
+  )
 }
 
 async function acquireOnce(context: AcquireContext): Promise<Acquired | 'announce'> {
@@ -300,7 +305,14 @@ async function startAnew(
   // What the store holds is of the old epoch, and known to be complete: should this end here, the next start need not read it again.
   await state.writeMark(markOf(commitRecord, positions, [...task.changelogs.keys()], clock.now()))
   const ledger = await resetTask({
-    ...{ task, clock, probe, producer, state, acquisition, record: commitRecord, changelogs: positions },
+    task,
+    clock,
+    probe,
+    producer,
+    state,
+    acquisition,
+    record: commitRecord,
+    changelogs: positions,
     epoch: decision.epoch,
     positions: decision.positions,
     identity: () => context.identity(),

@@ -116,13 +116,11 @@ function compareWithState(facts: BarrierFacts, state: CommitRecord): BarrierDeci
 
   const behind = announced !== undefined && announced.epoch > state.epoch ? announced : undefined
   const epoch = behind?.epoch ?? state.epoch
-  const vector = partitions.map(
-    (p): Standing => ({
-      ...p,
-      // A partition that S does not know was added to a known topic: it starts at its earliest record.
-      stands: behind?.positions[p.id] ?? state.positions[p.id] ?? p.logStart,
-    }),
-  )
+  const vector = partitions.map((p): Standing => ({
+    ...p,
+    // A partition that S does not know was added to a known topic: it starts at its earliest record.
+    stands: behind?.positions[p.id] ?? state.positions[p.id] ?? p.logStart,
+  }))
   const atS = (commit: boolean, why: string): Settled => {
     const positions = new Map(vector.map((one) => [one.id, one.stands ?? 0]))
     const start = { positions, why, gaps: [], skips: [] }

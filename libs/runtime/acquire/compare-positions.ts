@@ -67,11 +67,7 @@ export async function compareNow(context: CompareContext): Promise<Resolved> {
   }
 }
 
-async function resolve(
-  context: CompareContext,
-  decision: BarrierDecision,
-  internal: ReadonlyMap<PartitionId, number>,
-): Promise<Resolved> {
+async function resolve(context: CompareContext, decision: BarrierDecision, internal: ReadonlyMap<PartitionId, number>): Promise<Resolved> {
   switch (decision.kind) {
     case 'stay':
     case 'announce':

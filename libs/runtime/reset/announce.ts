@@ -55,10 +55,14 @@ export async function announce(context: AnnounceContext, choose: ChooseStart): P
     context.onStep('announce:sent')
     await producer.commit()
     context.onStep('announce:done')
-    context.onNote('warn', `${wiring.names.group}: epoch ${announcement.epoch} is announced: all state begins anew at the given positions`, {
-      epoch: announcement.epoch,
-      positions: announcement.positions,
-    })
+    context.onNote(
+      'warn',
+      `${wiring.names.group}: epoch ${announcement.epoch} is announced: all state begins anew at the given positions`,
+      {
+        epoch: announcement.epoch,
+        positions: announcement.positions,
+      },
+    )
     return announcement
   } finally {
     await producer.close().catch((error: unknown) => context.onNote('warn', `closing failed: ${String(error)}`, {}))
@@ -125,4 +129,8 @@ function checkStatus(group: string, { commitRecords }: ApplicationView): void {
 }
 
 const neverRan = (group: string): Fault =>
-  new Fault('MR5068', 'stop', `${group} has never run, so there is nothing to reset: set startAt to begin elsewhere than at the earliest record`)
+  new Fault(
+    'MR5068',
+    'stop',
+    `${group} has never run, so there is nothing to reset: set startAt to begin elsewhere than at the earliest record`,
+  )

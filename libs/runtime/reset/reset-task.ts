@@ -63,7 +63,9 @@ export async function resetTask(reset: TaskReset): Promise<TaskLedger> {
     producer,
     {
       task: task.name,
-      batches: [{ topic: task.commitTopic, partition: task.partition, records: [{ key: COMMIT_KEY, value, timestamp: clock.now(), headers: [] }] }],
+      batches: [
+        { topic: task.commitTopic, partition: task.partition, records: [{ key: COMMIT_KEY, value, timestamp: clock.now(), headers: [] }] },
+      ],
       identity: reset.identity(),
       positions: task.inputs.map(({ id, topic, partition }) => ({
         topic,

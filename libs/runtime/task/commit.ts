@@ -15,8 +15,10 @@ import type { GroupIdentity, PartitionId, PartitionRecords, PositionToCommit, Tr
 
 export type CommitPoint = 'before-send' | 'after-send' | 'before-end-of-transaction' | 'after-end-of-transaction' | 'after-store-write'
 
+export type ProbePoint = CommitPoint | AnnounceStep
+
 /** Called at each point; a test throws there, or ends the process. Steps of an announcement are told with the control topic as task. */
-export type CommitProbe = (task: string, point: CommitPoint | AnnounceStep) => void
+export type CommitProbe = (task: string, point: ProbePoint) => void
 
 export interface Transaction {
   readonly task: string

@@ -76,7 +76,8 @@ export class TaskRecovery {
     const layer = this.#unsettled
     this.#unsettled = undefined
     this.#lastCode = undefined
-    if (layer !== undefined && found?.n === layer.record.n && found.acquisition === layer.record.acquisition) addCounts(totals, layer.counts)
+    if (layer !== undefined && found?.n === layer.record.n && found.acquisition === layer.record.acquisition)
+      addCounts(totals, layer.counts)
     if (wasReset) history.resets += 1
     history.leftOut += leftOut
     if (ledger.record.epoch < this.#recordEpoch) throw unannounced(this.#task, this.#recordEpoch, ledger.record.epoch)

@@ -106,6 +106,12 @@ export interface TaskStatus {
   readonly late: number
   readonly refused: number
   readonly deadLetters: number
+  /** Repartition records of an epoch that is over, or not written by Millrace. */
+  readonly dropped: number
+  /** Records that nobody will process, left out with consent (onSkip, onGap). */
+  readonly leftOut: number
+  /** Times that the state was cleared and began anew in a new epoch. */
+  readonly resets: number
   readonly steps: readonly StepCounters[]
   readonly stores: StoreStatus
   readonly fault?: FaultStatus | undefined
@@ -138,6 +144,9 @@ export interface TotalStatus {
   readonly late: number
   readonly refused: number
   readonly deadLetters: number
+  readonly dropped: number
+  readonly leftOut: number
+  readonly resets: number
   readonly commits: number
   readonly aborts: number
   readonly fenced: number
@@ -208,6 +217,9 @@ export function totalsOf(tasks: readonly TaskStatus[]): TotalStatus {
     late: sum(tasks, (task) => task.late),
     refused: sum(tasks, (task) => task.refused),
     deadLetters: sum(tasks, (task) => task.deadLetters),
+    dropped: sum(tasks, (task) => task.dropped),
+    leftOut: sum(tasks, (task) => task.leftOut),
+    resets: sum(tasks, (task) => task.resets),
     commits: sum(tasks, (task) => task.commits.count),
     aborts: sum(tasks, (task) => task.aborts),
     fenced: sum(tasks, (task) => task.fenced),

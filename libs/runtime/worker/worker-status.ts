@@ -91,6 +91,9 @@ function taskStatus(task: Task, now: number): TaskStatus {
     late: task.totals.late,
     refused: task.totals.refused,
     deadLetters: task.totals.deadLetters,
+    dropped: task.totals.dropped,
+    leftOut: task.history.leftOut,
+    resets: task.history.resets,
     steps: run?.program.counters ?? [],
     stores: {
       sizeBytes: state?.sizeBytes() ?? 0,

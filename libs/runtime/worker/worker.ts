@@ -98,7 +98,11 @@ export class Worker {
     })
     const announcer = new Announcer(
       {
-        ...{ log, clock, settings, wiring, signal: this.#abort.signal },
+        log,
+        clock,
+        settings,
+        wiring,
+        signal: this.#abort.signal,
         identity: () => this.#identity,
         onNote: (level, message, facts) => note(level, message, facts),
         onStep: (step) => this.options.probe?.(wiring.names.control, step),

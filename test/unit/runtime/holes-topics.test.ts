@@ -39,18 +39,6 @@ describe('what internal topics and names must not do', () => {
     await app.close()
   })
 
-  it('H3: a rewind of a stateless stage is seen', async () => {
-    const app = await MemoryApplication.open(twoStages)
-    const first = await app.run()
-    await app.send(INPUT, 'ann', click)
-    await app.settle()
-    await app.stop(first)
-    await app.moveOffsets({ [`${INPUT}:0`]: 0 })
-    await app.start({ home: first.home })
-    expect(code(await app.stopOf('clicks.0'))).toBe('MR5022')
-    await app.close()
-  })
-
   it('H3: a release with other stores is refused before it touches anything', async () => {
     const app = await MemoryApplication.open(counting)
     const first = await app.run()

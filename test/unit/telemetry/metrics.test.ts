@@ -20,6 +20,8 @@ describe('metrics', () => {
       'millrace_step_results_total{task="rides.0",step="demand"} 40',
       'millrace_commits_total{task="rides.0"} 7',
       'millrace_aborts_total{task="rides.0"} 1',
+      'millrace_epoch{task="rides.0"} 1',
+      'millrace_resets_total{task="rides.0"} 0',
       'millrace_restore_remaining_records{task="rides.1",step="demand"} 600',
       'millrace_tasks{state="restoring"} 1',
       'millrace_store_size_bytes{task="rides.0"} 4096',

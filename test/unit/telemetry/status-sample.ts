@@ -38,6 +38,9 @@ export const runningTask: TaskStatus = {
   late: 2,
   refused: 1,
   deadLetters: 1,
+  dropped: 0,
+  leftOut: 0,
+  resets: 0,
   steps: [{ step: 'demand', records: 80, results: 40, late: 2 }],
   stores: { sizeBytes: 4_096, cacheHits: 60, cacheMisses: 20, syncReads: 1 },
 }

@@ -123,7 +123,7 @@ function checkStatus(group: string, { commitRecords }: ApplicationView): void {
   throw new Fault(
     'MR5067',
     'stop-task',
-    `${group} takes part in a switch of versions (${list}): a reset now would take the ground away from the other version, so nothing was changed. End the switch first (millrace replay status), or reset the version that is live`,
+    `${group} takes part in a switch of versions (${list}): a reset now would take the ground away from the other version, so nothing was changed. End the switch first, or reset the version that is live`,
     { place: {} },
   )
 }

@@ -11,7 +11,7 @@
  * | duplicate | the broker gets it twice, the client one answer           | -                                               |
  * | answer    | the proxy answers with an error code, the broker is spared| the broker did it, and the client reads an error|
  *
- * What is delayed or held does not hold up what follows on its connection. Where the client's connection is gone when a request goes
+ * What is delayed or held does not hold up what follows on its connection; `holdAndCut` ends the connection too. Where the client's connection is gone when a request goes
  * on, it reaches the broker on a connection of its own: the late request of a client that has given up.
  */
 export type Fault =
@@ -26,21 +26,23 @@ export const cut: Fault = { kind: 'cut' }
 export const duplicate: Fault = { kind: 'duplicate' }
 export const delay = (milliseconds: number): Fault => ({ kind: 'delay', milliseconds })
 export const answer = (errorCode: number): Fault => ({ kind: 'answer', errorCode })
-export const hold = (): Held => new Held(false)
-export const copyLater = (): Held => new Held(true)
+export const hold = (): Held => new Held('wait')
+/** And the connection ends at once: a client that would give up after its time-out gives up now. */
+export const holdAndCut = (): Held => new Held('cut')
+export const copyLater = (): Held => new Held('pass')
 
 /** Goes on; answers the error codes of the broker's answer where there is one to come and the proxy can read it. */
 type GoOn = () => Promise<readonly number[] | undefined>
 
 export class Held {
   readonly kind = 'hold'
-  /** The original went on at once; what is held is a copy. */
-  readonly isCopy: boolean
+  /** What happens meanwhile: the client waits, loses its connection, or the original goes on and what is held is a copy. */
+  readonly meanwhile: 'wait' | 'cut' | 'pass'
   #waiting: GoOn[] = []
   #isReleased = false
 
-  constructor(isCopy: boolean) {
-    this.isCopy = isCopy
+  constructor(meanwhile: Held['meanwhile']) {
+    this.meanwhile = meanwhile
   }
 
   get count(): number {

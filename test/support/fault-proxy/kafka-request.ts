@@ -106,6 +106,15 @@ export class KafkaRequest {
     return reader.boolean()
   }
 
+  /** EndTxn: the epoch of the producer. */
+  get producerEpoch(): number | undefined {
+    if (this.api !== 'EndTxn') return undefined
+    const reader = this.body()
+    text(this, reader)
+    reader.int64()
+    return reader.int16()
+  }
+
   /** Produce with acks=0 is the only request without an answer. */
   get expectsAnswer(): boolean {
     if (this.api !== 'Produce') return true

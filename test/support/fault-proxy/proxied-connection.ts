@@ -107,8 +107,9 @@ export class ProxiedConnection {
         setTimeout(() => void this.#late(request, true), fault.milliseconds)
         return
       case 'hold':
-        if (fault.isCopy) void this.#forward(request, true)
-        fault.keep(() => this.#late(request, !fault.isCopy))
+        if (fault.meanwhile === 'pass') void this.#forward(request, true)
+        fault.keep(() => this.#late(request, fault.meanwhile === 'wait'))
+        if (fault.meanwhile === 'cut') this.close()
         return
     }
   }
@@ -161,10 +162,12 @@ export class ProxiedConnection {
         setTimeout(write, fault.milliseconds)
         return
       case 'hold':
-        return fault.keep(async () => {
+        fault.keep(async () => {
           write()
           return undefined
         })
+        if (fault.meanwhile === 'cut') this.close()
+        return
       case 'duplicate':
         throw new Error('only a request can be duplicated')
     }

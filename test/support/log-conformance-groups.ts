@@ -1,18 +1,18 @@
 /** Promises of the log port about consumer groups: sharing, handing over, generations. */
-import { expect, it } from '@jest/globals'
+import { expect } from '@jest/globals'
 import type { GroupIdentity, GroupMember, PositionToCommit } from '../../libs/runtime/ports/log.ts'
 import { eventually } from './eventually.ts'
 import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
-import type { HomeOf } from './log-home.ts'
+import type { HomeOf, Keep } from './log-home.ts'
 import { faultOf, heldBy, MemberProbe } from './log-probe.ts'
 
 const PARTITIONS = 4
 const ALL = [0, 1, 2, 3]
 
-export function groupPromises(homeOf: HomeOf): void {
-  sharing(homeOf)
-  handingOver(homeOf)
-  identities(homeOf)
+export function groupPromises(homeOf: HomeOf, it: Keep): void {
+  sharing(homeOf, it)
+  handingOver(homeOf, it)
+  identities(homeOf, it)
 }
 
 async function join(homeOf: HomeOf, groupId: string, topic: string, name: string): Promise<{ probe: MemberProbe; member: GroupMember }> {
@@ -33,7 +33,7 @@ const identityOf = (probe: MemberProbe): GroupIdentity => {
   return probe.identity
 }
 
-function sharing(homeOf: HomeOf): void {
+function sharing(homeOf: HomeOf, it: Keep): void {
   it(
     'gives a member alone everything, two members a share each, and the one that stays everything again',
     async () => {
@@ -86,7 +86,7 @@ function sharing(homeOf: HomeOf): void {
   )
 }
 
-function handingOver(homeOf: HomeOf): void {
+function handingOver(homeOf: HomeOf, it: Keep): void {
   it(
     'gives partitions to another member only after onRebalancing of the former one has resolved',
     async () => {
@@ -131,7 +131,7 @@ function handingOver(homeOf: HomeOf): void {
   )
 }
 
-function identities(homeOf: HomeOf): void {
+function identities(homeOf: HomeOf, it: Keep): void {
   const sendAs = async (identity: GroupIdentity, position: PositionToCommit): Promise<void> => {
     const { log, uniqueName } = homeOf()
     const producer = await log.openProducer(uniqueName('id'))

@@ -1,13 +1,13 @@
 /** Promises of the log port about the committed positions of a group. */
-import { expect, it } from '@jest/globals'
+import { expect } from '@jest/globals'
 import type { CommittedPosition, GroupIdentity, PositionToCommit } from '../../libs/runtime/ports/log.ts'
 import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
-import type { HomeOf } from './log-home.ts'
+import type { HomeOf, Keep } from './log-home.ts'
 import { outgoing } from './log-probe.ts'
 
 const nobody = (groupId: string): GroupIdentity => ({ groupId, memberId: '', generation: -1 })
 
-export function positionPromises(homeOf: HomeOf): void {
+export function positionPromises(homeOf: HomeOf, it: Keep): void {
   const committed = async (groupId: string, topic: string, partition = 0): Promise<CommittedPosition | undefined> =>
     (await homeOf().log.admin.committed(groupId, [{ topic, partition }])).get(`${topic}:${partition}`)
   const at = (topic: string, position: number, metadata = '', partition = 0): PositionToCommit => ({ topic, partition, position, metadata })

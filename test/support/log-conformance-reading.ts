@@ -1,19 +1,19 @@
 /** Promises of the log port about readers: order, positions, bytes, ranges. */
-import { expect, it } from '@jest/globals'
+import { expect } from '@jest/globals'
 import type { Header, LogRecord } from '../../libs/runtime/ports/log.ts'
 import { eventually } from './eventually.ts'
 import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
-import type { HomeOf } from './log-home.ts'
+import type { HomeOf, Keep } from './log-home.ts'
 import { headerTexts, keys, outgoing, readAll, ReaderProbe, values } from './log-probe.ts'
 
-export function readingPromises(homeOf: HomeOf): void {
-  order(homeOf)
-  control(homeOf)
-  outOfRange(homeOf)
-  contents(homeOf)
+export function readingPromises(homeOf: HomeOf, it: Keep): void {
+  order(homeOf, it)
+  control(homeOf, it)
+  outOfRange(homeOf, it)
+  contents(homeOf, it)
 }
 
-function order(homeOf: HomeOf): void {
+function order(homeOf: HomeOf, it: Keep): void {
   it(
     'delivers what was appended in order, to the partition that was named',
     async () => {
@@ -122,7 +122,7 @@ function order(homeOf: HomeOf): void {
   )
 }
 
-function control(homeOf: HomeOf): void {
+function control(homeOf: HomeOf, it: Keep): void {
   it(
     'moves on past an answer that holds only the marker of a transaction',
     async () => {
@@ -168,7 +168,7 @@ function control(homeOf: HomeOf): void {
   )
 }
 
-function outOfRange(homeOf: HomeOf): void {
+function outOfRange(homeOf: HomeOf, it: Keep): void {
   it(
     'tells a position below the log start or above its end, and resets nothing',
     async () => {
@@ -192,7 +192,7 @@ function outOfRange(homeOf: HomeOf): void {
   )
 }
 
-function contents(homeOf: HomeOf): void {
+function contents(homeOf: HomeOf, it: Keep): void {
   const roundTrip = async (records: Parameters<typeof outgoing>[]): Promise<readonly LogRecord[]> => {
     const { log } = homeOf()
     const topic = await newTopic(homeOf())

@@ -1,17 +1,17 @@
 /** Promises of the log port about topics and their administration. */
-import { expect, it } from '@jest/globals'
+import { expect } from '@jest/globals'
 import { eventually } from './eventually.ts'
 import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
-import type { HomeOf } from './log-home.ts'
+import type { HomeOf, Keep } from './log-home.ts'
 import { faultOf, outgoing, readAll, ReaderProbe, values } from './log-probe.ts'
 
-export function topicPromises(homeOf: HomeOf): void {
-  creation(homeOf)
-  ranges(homeOf)
-  deletion(homeOf)
+export function topicPromises(homeOf: HomeOf, it: Keep): void {
+  creation(homeOf, it)
+  ranges(homeOf, it)
+  deletion(homeOf, it)
 }
 
-function creation(homeOf: HomeOf): void {
+function creation(homeOf: HomeOf, it: Keep): void {
   it(
     'describes what was created, and says nothing of topics that do not exist',
     async () => {
@@ -106,7 +106,7 @@ function creation(homeOf: HomeOf): void {
   )
 }
 
-function ranges(homeOf: HomeOf): void {
+function ranges(homeOf: HomeOf, it: Keep): void {
   it(
     'finds the first position at or after a timestamp, and the end where there is none',
     async () => {
@@ -151,7 +151,7 @@ function ranges(homeOf: HomeOf): void {
   )
 }
 
-function deletion(homeOf: HomeOf): void {
+function deletion(homeOf: HomeOf, it: Keep): void {
   it(
     'moves the log start when records are deleted',
     async () => {
@@ -199,6 +199,49 @@ function deletion(homeOf: HomeOf): void {
       await eventually(async () =>
         expect((await log.admin.ranges([{ topic, partition: 0 }])).get(`${topic}:0`)).toEqual({ logStart: 0, end: 0, lastStable: 0 }),
       )
+    },
+    PROMISE_TIMEOUT_MS,
+  )
+
+  it(
+    'tells a reader that its topic was deleted, or created again with less than it had read, and reads nothing of the new one',
+    async () => {
+      const { log } = homeOf()
+      const topic = await newTopic(homeOf())
+      await log.append([{ topic, partition: 0, records: ['a', 'b', 'c'].map((value) => outgoing(value)) }])
+      const probe = new ReaderProbe(log, topic, 0, 0)
+      await probe.untilNext(3)
+
+      await log.admin.deleteTopics([topic])
+      await eventually(async () => expect(await log.admin.listTopics()).not.toContain(topic))
+      await log.admin.createTopics([{ name: topic, partitions: 1, replicationFactor: -1, config: { 'retention.ms': '-1' } }])
+      await log.append([{ topic, partition: 0, records: [outgoing('new')] }])
+
+      await eventually(() => expect(probe.faults.length + probe.outOfRange.length).toBe(1))
+      expect(values(probe.records)).toEqual(['a', 'b', 'c'])
+      await probe.reader.close()
+    },
+    PROMISE_TIMEOUT_MS,
+  )
+
+  it(
+    'shows partitions that were added, and reads and writes them while readers of the old ones go on',
+    async () => {
+      const { log, addPartitions, uniqueName } = homeOf()
+      const topic = await newTopic(homeOf(), 1)
+      const old = new ReaderProbe(log, topic, 0, 0)
+      await addPartitions(topic, 3)
+      await eventually(async () => expect((await log.admin.describeTopics([topic])).get(topic)?.partitions).toBe(3))
+
+      const producer = await log.openProducer(uniqueName('id'))
+      await producer.send([0, 2].map((partition) => ({ topic, partition, records: [outgoing(`in ${partition}`)] })))
+      await producer.commit()
+      await producer.close()
+
+      expect(values((await readAll(log, topic, 2)).records)).toEqual(['in 2'])
+      await eventually(() => expect(values(old.records)).toEqual(['in 0']))
+      expect([...old.faults, ...old.outOfRange]).toEqual([])
+      await old.reader.close()
     },
     PROMISE_TIMEOUT_MS,
   )

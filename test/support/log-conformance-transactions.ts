@@ -1,22 +1,22 @@
 /** Promises of the log port about transactions: all or nothing, aborted records, fencing. */
-import { expect, it } from '@jest/globals'
+import { expect } from '@jest/globals'
 import { randomBytes } from 'node:crypto'
 import type { OutgoingRecord, TransactionalProducer } from '../../libs/runtime/ports/log.ts'
 import { newTopic, PROMISE_TIMEOUT_MS } from './log-home.ts'
-import type { HomeOf } from './log-home.ts'
+import type { HomeOf, Keep } from './log-home.ts'
 import { faultOf, outgoing, readAll, values } from './log-probe.ts'
 
 const texts = (...all: readonly string[]): readonly OutgoingRecord[] => all.map((value) => outgoing(value))
 
-export function transactionPromises(homeOf: HomeOf): void {
-  committing(homeOf)
-  aborting(homeOf)
-  manyAborts(homeOf)
-  fencing(homeOf)
-  refusing(homeOf)
+export function transactionPromises(homeOf: HomeOf, it: Keep): void {
+  committing(homeOf, it)
+  aborting(homeOf, it)
+  manyAborts(homeOf, it)
+  fencing(homeOf, it)
+  refusing(homeOf, it)
 }
 
-function committing(homeOf: HomeOf): void {
+function committing(homeOf: HomeOf, it: Keep): void {
   it(
     'shows the records of a transaction in all its partitions after the commit',
     async () => {
@@ -106,7 +106,7 @@ function committing(homeOf: HomeOf): void {
   )
 }
 
-function aborting(homeOf: HomeOf): void {
+function aborting(homeOf: HomeOf, it: Keep): void {
   it(
     'aborts the open transaction of the former owner when its id is opened, then commits under the same id',
     async () => {
@@ -173,7 +173,7 @@ function aborting(homeOf: HomeOf): void {
   )
 }
 
-function manyAborts(homeOf: HomeOf): void {
+function manyAborts(homeOf: HomeOf, it: Keep): void {
   it(
     'never shows aborted records, however transactions overlap and wherever reading begins',
     async () => {
@@ -232,7 +232,7 @@ function manyAborts(homeOf: HomeOf): void {
   )
 }
 
-function fencing(homeOf: HomeOf): void {
+function fencing(homeOf: HomeOf, it: Keep): void {
   const calls: readonly [name: string, call: (former: TransactionalProducer, topic: string, group: string) => Promise<unknown>][] = [
     ['send', (former, topic) => former.send([{ topic, partition: 0, records: texts('zombie') }])],
     [
@@ -285,7 +285,7 @@ function fencing(homeOf: HomeOf): void {
   )
 }
 
-function refusing(homeOf: HomeOf): void {
+function refusing(homeOf: HomeOf, it: Keep): void {
   it(
     'names the record that is too large for its topic, and nothing of the transaction is seen',
     async () => {

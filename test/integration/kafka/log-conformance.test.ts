@@ -1,11 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
 import { kafkaForTests } from '../../support/kafka-for-tests.ts'
-import { logConformance } from '../../support/log-conformance.ts'
+import { kafkaHome, kafkaWireHome } from '../../support/kafka-homes.ts'
+import { logConformance, wireConformance } from '../../support/log-conformance.ts'
 
 const { brokers } = await kafkaForTests()
 
-logConformance('Kafka', async () => {
-  const log = kafkaLog({ brokers })
-  return { log, close: () => log.close(), uniqueName: (prefix: string) => `${prefix}-${randomUUID()}` }
-})
+logConformance('Kafka', () => kafkaHome(brokers))
+wireConformance('Kafka', () => kafkaWireHome(brokers))

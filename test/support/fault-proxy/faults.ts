@@ -10,12 +10,13 @@
  * | copyLater | goes on now, and once more when it is released            | -                                               |
  * | duplicate | the broker gets it twice, the client one answer           | -                                               |
  * | answer    | the proxy answers with an error code, the broker is spared| the broker did it, and the client reads an error|
+ * | damage    | -                                                         | one bit near the end is another                 |
  *
  * What is delayed or held does not hold up what follows on its connection; `holdAndCut` ends the connection too. Where the client's connection is gone when a request goes
  * on, it reaches the broker on a connection of its own: the late request of a client that has given up.
  */
 export type Fault =
-  | { readonly kind: 'pass' | 'drop' | 'cut' | 'duplicate' }
+  | { readonly kind: 'pass' | 'drop' | 'cut' | 'duplicate' | 'damage' }
   | { readonly kind: 'delay'; readonly milliseconds: number }
   | { readonly kind: 'answer'; readonly errorCode: number }
   | Held
@@ -24,6 +25,7 @@ export const pass: Fault = { kind: 'pass' }
 export const drop: Fault = { kind: 'drop' }
 export const cut: Fault = { kind: 'cut' }
 export const duplicate: Fault = { kind: 'duplicate' }
+export const damage: Fault = { kind: 'damage' }
 export const delay = (milliseconds: number): Fault => ({ kind: 'delay', milliseconds })
 export const answer = (errorCode: number): Fault => ({ kind: 'answer', errorCode })
 export const hold = (): Held => new Held('wait')

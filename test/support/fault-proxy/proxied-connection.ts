@@ -103,6 +103,8 @@ export class ProxiedConnection {
         return
       case 'answer':
         return this.#toClient.write(errorAnswer(request, fault.errorCode))
+      case 'damage':
+        throw new Error('only an answer can be damaged')
       case 'delay':
         setTimeout(() => void this.#late(request, true), fault.milliseconds)
         return
@@ -168,10 +170,22 @@ export class ProxiedConnection {
         })
         if (fault.meanwhile === 'cut') this.close()
         return
+      case 'damage':
+        return this.#toClient.write(damaged(answer))
       case 'duplicate':
         throw new Error('only a request can be duplicated')
     }
   }
+}
+
+/** In the value of the last record, where an answer ends in records. */
+const FROM_END = 3
+
+function damaged(answer: Buffer): Buffer {
+  const copy = Buffer.from(answer)
+  const at = Math.max(0, copy.length - FROM_END)
+  copy[at] = (copy[at] ?? 0) ^ 1
+  return copy
 }
 
 /** The request of a client that is gone. The broker takes it without any greeting, as long as it wants no login. */

@@ -6,7 +6,12 @@ import { shuffledSchedule } from '../../support/shuffled-schedule.ts'
 const home = (options: MemoryLogOptions) => async () => {
   const log = memoryLog(options)
   let names = 0
-  return { log, close: () => log.close(), uniqueName: (prefix: string) => `${prefix}-${++names}` }
+  return {
+    log,
+    close: () => log.close(),
+    addPartitions: async (topic: string, count: number) => log.addPartitions(topic, count),
+    uniqueName: (prefix: string) => `${prefix}-${++names}`,
+  }
 }
 
 logConformance('memory', home({}))

@@ -6,6 +6,7 @@ import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { loadCommand } from './commands/load.ts'
+import { replayCommand } from './commands/replay.ts'
 import { runCommand } from './commands/run.ts'
 import { stateCommand } from './commands/state.ts'
 import { statusCommand } from './commands/status.ts'
@@ -15,6 +16,7 @@ import { versionCommand } from './commands/version.ts'
 
 export const commands: readonly Command[] = [
   runCommand,
+  replayCommand,
   demoCommand,
   topologyCommand,
   topicsCommand,

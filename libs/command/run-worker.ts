@@ -21,10 +21,9 @@ import { takeSeat } from './state-seat.ts'
 import { localWorker, together, type RunningWorker } from './workers.ts'
 import type { Signal } from './world.ts'
 
-/** `millrace run <module>`. */
-export async function runWorker(context: CommandContext): Promise<ExitCode> {
+/** `millrace run <module>`, and the worker of `millrace replay start --local`. */
+export async function runWorker(context: CommandContext, module: string): Promise<ExitCode> {
   boundHeapGrowth()
-  const [module = ''] = context.positionals
   const settings = await context.settings()
   needBrokers(settings)
   const topology = await loadTopology(module, context.io.directory)
@@ -37,7 +36,7 @@ export async function runWorker(context: CommandContext): Promise<ExitCode> {
   })
   const stopWatching = endOnUnhandled(context, logger)
   try {
-    return await runWorkers(context, topology, settings, logger)
+    return await runWorkers(context, module, topology, settings, logger)
   } catch (error) {
     // Said once, where the rest of the worker's story is.
     sayFault(logger, error)
@@ -50,10 +49,16 @@ export async function runWorker(context: CommandContext): Promise<ExitCode> {
 const logFormatOf = ({ logFormat }: Settings, isTerminal: boolean): 'json' | 'text' =>
   logFormat === 'auto' ? (isTerminal ? 'text' : 'json') : logFormat
 
-async function runWorkers(context: CommandContext, topology: LoadedTopology, settings: Settings, logger: Logger): Promise<ExitCode> {
+async function runWorkers(
+  context: CommandContext,
+  module: string,
+  topology: LoadedTopology,
+  settings: Settings,
+  logger: Logger,
+): Promise<ExitCode> {
   const id = `${hostname()}-${process.pid}`
   const metrics = new Metrics({ status: async () => (await worker).status() })
-  const worker = openWorkers(context, topology, settings, logger, id, (task, durationMs) =>
+  const worker = openWorkers(context, module, topology, settings, logger, id, (task, durationMs) =>
     metrics.observeCommit({ subTopology: task.slice(0, task.lastIndexOf('.')), durationMs }),
   )
   const running = await worker
@@ -85,6 +90,7 @@ const spellingOf = (text: string | null): KeySpelling => keySpellings.find((spel
 /** Takes a seat for each worker of this process and opens them. */
 async function openWorkers(
   context: CommandContext,
+  module: string,
   topology: LoadedTopology,
   settings: Settings,
   logger: Logger,
@@ -96,7 +102,6 @@ async function openWorkers(
   const seats = settings.workers
   const taken = Array.from({ length: seats }, () => takeSeat(base))
   const free = (): void => taken.forEach((seat) => seat.free())
-  const [module = ''] = context.positionals
   const open = (directory: string, number: number): Promise<RunningWorker> =>
     seats === 1
       ? localWorker({ topology, settings, world: context.world, logger, id, directory, seats, onCommit })

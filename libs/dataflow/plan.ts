@@ -186,6 +186,10 @@ export interface InternalNames {
   commits(subTopology: string): string
   changelog(step: string): string
   repartition(step: string): string
+  /** Where results for a topic go while the version is not live. */
+  shadow(topic: string): string
+  /** Calls to the world that a version in shadow did not make. */
+  readonly effects: string
   transactionalId(subTopology: string, partition: number): string
   /** `<sub-topology>.<partition>`, also the name of the local store. */
   task(subTopology: string, partition: number): string
@@ -203,6 +207,8 @@ export function internalNames(application: string, version: number): InternalNam
     commits: (subTopology) => `${prefix}.${topicSafe(subTopology)}.commits`,
     changelog: (step) => `${prefix}.${topicSafe(step)}.changelog`,
     repartition: (step) => `${prefix}.${topicSafe(step)}.repartition`,
+    shadow: (topic) => `${prefix}.out.${topic}`,
+    effects: `${prefix}.effects`,
     transactionalId: (subTopology, partition) => `${prefix}.${topicSafe(subTopology)}.${partition}`,
     task: (subTopology, partition) => `${topicSafe(subTopology)}.${partition}`,
   }

@@ -7,6 +7,7 @@ import { recordCodes } from './record-codes.ts'
 import { registryCodes } from './registry-codes.ts'
 import { stateCodes } from './state-codes.ts'
 import { nearest } from './suggest.ts'
+import { switchCodes } from './switch-codes.ts'
 import { taskCodes } from './task-codes.ts'
 import { topologyCodes } from './topology-codes.ts'
 
@@ -17,6 +18,7 @@ const areas: readonly (readonly FaultEntry[])[] = [
   recordCodes,
   registryCodes,
   stateCodes,
+  switchCodes,
   taskCodes,
   topologyCodes,
 ]

@@ -16,5 +16,5 @@ export const runCommand: Command = {
     'SIGTERM and SIGINT end in order within shutdownMs, a second one at once.',
     'Example: millrace run services/surge-pricing/topology.ts --brokers localhost:9092',
   ],
-  run: async (context) => (await import('../run-worker.ts')).runWorker(context),
+  run: async (context) => (await import('../run-worker.ts')).runWorker(context, context.positionals[0] ?? ''),
 }

@@ -2,6 +2,8 @@
 import { Fault } from '../../faults/fault.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
 import { internalTopics } from '../../runtime/worker/internal-topics.ts'
+import { sharedTopic } from '../../runtime/switch/shared-state.ts'
+import { ensureSharedTopic } from '../../runtime/switch/shared-topic.ts'
 import { ensureInternalTopics } from '../../runtime/worker/prepare.ts'
 import type { LogAdmin, TopicSpec } from '../../runtime/ports/log.ts'
 import { connectionKeys } from '../connection-keys.ts'
@@ -66,6 +68,7 @@ async function create(context: CommandContext, plan: TopologyPlan, admin: LogAdm
   const wiring = wiringOf(plan, await readTopicFacts(admin, externalTopicsOf(plan)))
   if (wiring instanceof Fault) throw wiring
   const control = { log: await context.log(), clock: context.world.clock, stallMs: restoreStallMs, signal: new AbortController().signal }
+  if (await ensureSharedTopic(control.log, plan.name, replicationFactor)) created.push(sharedTopic(plan.name))
   created.push(...(await ensureInternalTopics(control, wiring, internalTopics(wiring, replicationFactor))))
   return created
 }

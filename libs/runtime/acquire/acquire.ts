@@ -12,18 +12,17 @@ import { Fault } from '../../faults/fault.ts'
 import { fenceKey } from '../../state/changelog.ts'
 import type { Store, StoreHome } from '../../state/store.ts'
 import { TaskState } from '../../state/task-state.ts'
-import { COMMIT_FENCE_KEY, COMMIT_KEY, encodeCommitRecord } from '../task/commit-record.ts'
+import { COMMIT_FENCE_KEY } from '../task/commit-record.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
-import { commitTransaction } from '../task/commit.ts'
 import type { CommitProbe } from '../task/commit.ts'
 import { compareNow, stopFault } from './compare-positions.ts'
 import type { Resolved } from './compare-positions.ts'
-import { ranRecord, readControl } from './control.ts'
+import { readControl } from './control.ts'
 import type { ControlView } from './control.ts'
 import type { Manifest } from './manifest.ts'
 import type { Clock } from '../ports/clock.ts'
 import { partitionId } from '../ports/log.ts'
-import type { GroupIdentity, Log, OutgoingRecord, PartitionId, PartitionRecords, TransactionalProducer } from '../ports/log.ts'
+import type { GroupIdentity, Log, OutgoingRecord, PartitionRecords, TransactionalProducer } from '../ports/log.ts'
 import { newestCommitRecord } from './newest-commit.ts'
 import { announcedFor } from '../reset/announcement.ts'
 import { resetTask } from '../reset/reset-task.ts'
@@ -32,6 +31,10 @@ import type { ChangelogFacts, RestoreProgress } from './restore.ts'
 import type { Settings } from '../settings/settings.ts'
 import { TaskLedger, markOf } from '../task/task-ledger.ts'
 import { TaskTime } from '../task/task-time.ts'
+import { commitStart, firstRecord } from './start-commit.ts'
+import { nextOf } from '../switch/next-of.ts'
+import type { Continuation } from '../switch/task-switch.ts'
+import type { VersionSwitch } from '../switch/version-switch.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
 
 export interface AcquireContext {
@@ -48,6 +51,7 @@ export interface AcquireContext {
   readonly probe: CommitProbe
   /** The application has stages that depend on each other. */
   readonly manyStages: boolean
+  readonly switching: VersionSwitch
   identity(): GroupIdentity
   /** Announces a new epoch to all stages, where the group's offsets were moved back. */
   announceMove(): Promise<void>
@@ -262,29 +266,53 @@ async function settle(
   const { task, manyStages } = context
   const { commitRecord, control, changelogs, acquisition } = restored
   const ranBefore = control.ran.has(task.name)
+  const next = await nextOf(context, commitRecord)
+  if (next.kind === 'stay') return await stay(context, producer, opened, restored, next)
+  const known = commitRecord === undefined ? undefined : { ...commitRecord, status: 'running' as const, role: next.role }
   const decision = await compareNow({
     ...context,
     identity: () => context.identity(),
     onNote: (level, message, facts) => context.onNote(level, message, facts),
-    commitRecord,
+    commitRecord: known,
     ranBefore,
     announced: announcedFor(control.announced, task, manyStages),
     isMovedElsewhere: () => context.isMovedBack(),
   })
   if (decision.kind === 'announce') return decision.kind
-  if (decision.kind === 'reset' && commitRecord !== undefined)
-    return await startAnew(context, producer, opened, { ...restored, commitRecord }, decision)
-  const start: CommitRecord = commitRecord ?? firstRecord(context, changelogs, decision.kind === 'stay' ? 1 : decision.epoch)
+  if (decision.kind === 'reset' && known !== undefined)
+    return await startAnew(context, producer, opened, { ...restored, commitRecord: known }, decision)
+  const start = known ?? { ...firstRecord(context, changelogs, decision.kind === 'stay' ? 1 : decision.epoch), role: next.role }
   const ledger = new TaskLedger(task, { record: start, changelogs: restored.positions, acquisition })
   await opened.state.writeMark(markOf(start, restored.positions, [...task.changelogs.keys()], context.clock.now()))
   const parts = { status: start.status, found: commitRecord, producer, store: opened.store, state: opened.state, ledger }
   const acquired = { ...parts, time: timeOf(task, start), wasReset: false, leftOut: 0 }
   if (decision.kind === 'stay') return acquired
-  if (decision.commit) {
-    context.onNote('info', `${task.name} starts: ${decision.why}`, { task: task.name, positions: Object.fromEntries(decision.positions) })
+  if (decision.commit || next.changed) {
+    context.onNote('info', `${task.name} starts${next.role === 'shadow' ? ' in shadow' : ''}: ${decision.why}`, {
+      task: task.name,
+      positions: Object.fromEntries(decision.positions),
+    })
     await commitStart(context, acquired, decision.positions, !ranBefore)
   }
   return { ...acquired, leftOut: decision.leftOut }
+}
+
+/** Halted, retired or ended: it holds its state and processes nothing. Its commit record says from now on what was decided for it. */
+async function stay(
+  context: AcquireContext,
+  producer: TransactionalProducer,
+  { store, state }: Opened,
+  { commitRecord, changelogs, acquisition, positions }: Restored,
+  next: Extract<Continuation, { kind: 'stay' }>,
+): Promise<Acquired> {
+  const { task } = context
+  const record = { ...(commitRecord ?? firstRecord(context, changelogs, 1)), status: next.status }
+  const ledger = new TaskLedger(task, { record, changelogs: positions, acquisition })
+  await state.writeMark(markOf(record, positions, [...task.changelogs.keys()], context.clock.now()))
+  const parts = { status: next.status, found: commitRecord, producer, store, state, ledger }
+  const acquired = { ...parts, time: timeOf(task, record), wasReset: false, leftOut: 0 }
+  if (next.retire) await commitStart(context, acquired, new Map(task.inputs.map(({ id }) => [id, record.positions[id] ?? 0])), false)
+  return acquired
 }
 
 const timeOf = (task: TaskWiring, record: CommitRecord): TaskTime =>
@@ -322,55 +350,6 @@ async function startAnew(
   context.onNote('warn', `${task.name}: ${decision.why}; its state is cleared and begins anew, in epoch ${record.epoch}`, facts)
   const parts = { status: record.status, found: commitRecord, producer, store, state, ledger }
   return { ...parts, time: timeOf(task, record), wasReset: true, leftOut: decision.leftOut }
-}
-
-const firstRecord = (context: AcquireContext, changelogs: readonly ChangelogFacts[], epoch: number): CommitRecord => ({
-  stateId: context.manifest.stateId,
-  epoch,
-  n: 0,
-  status: 'running',
-  positions: {},
-  watermarks: {},
-  markersIn: {},
-  markerOut: undefined,
-  identity: {},
-  firstNeeded: Object.fromEntries(changelogs.map(({ step, logStart }) => [step, logStart])),
-  changelogEnds: {},
-  acquisition: '',
-})
-
-async function commitStart(
-  context: AcquireContext,
-  acquired: Acquired,
-  positions: ReadonlyMap<PartitionId, number>,
-  first: boolean,
-): Promise<void> {
-  const { task, clock } = context
-  const { ledger, time } = acquired
-  const record = ledger.next({ positions, identity: new Map(), time, markerOut: ledger.record.markerOut, changed: new Map() })
-  const commit: OutgoingRecord = { key: COMMIT_KEY, value: encodeCommitRecord(record), timestamp: clock.now(), headers: [] }
-  const batches: PartitionRecords[] = [{ topic: task.commitTopic, partition: task.partition, records: [commit] }]
-  if (first) batches.push({ topic: context.controlTopic, partition: 0, records: [ranRecord(task.name, record.stateId, clock.now())] })
-  await commitTransaction(
-    acquired.producer,
-    {
-      task: task.name,
-      batches,
-      identity: context.identity(),
-      positions: task.inputs.map((input) => ({
-        topic: input.topic,
-        partition: input.partition,
-        position: positions.get(input.id) ?? 0,
-        metadata: ledger.marker(record),
-      })),
-    },
-    async (sent) => {
-      const mark = ledger.markAfter(record, sent, clock.now())
-      await acquired.state.writeMark(mark)
-      ledger.committed(record, mark)
-    },
-    context.probe,
-  )
 }
 
 function otherLife(context: AcquireContext): Fault {

@@ -1,5 +1,6 @@
 /**
- * Which input goes next (engine.md 4.2): the record with the smallest event time among the heads; ties go to the first input. Pure.
+ * Which input goes next (engine.md 4.2): the record with the smallest event time among the heads; ties go to the first input. An input at
+ * its gate counts as ended (hole S18). Pure.
  */
 import type { InputQueue } from './input-queue.ts'
 
@@ -14,7 +15,7 @@ export function choose(queues: readonly InputQueue[], patient: boolean): InputQu
   for (const queue of queues) {
     const head = queue.head()
     if (head === undefined) {
-      if (!queue.drained) unknown = true
+      if (!queue.ended) unknown = true
       continue
     }
     // Markers and refusals have no effect on order: they are taken at once.

@@ -6,6 +6,8 @@
  * keeps the newest. Fence records have a key of their own. Values are JSON: a person can read them with a console consumer.
  */
 import { isRecord } from '../json.ts'
+import type { SavedCuts } from '../switch/cuts.ts'
+import type { OutputRole } from '../switch/task-switch.ts'
 
 /** Last external record read of a partition: tells a re-created or truncated topic from the one that was read (engine.md 3). */
 export interface Fingerprint {
@@ -39,6 +41,12 @@ export interface CommitRecord {
   readonly changelogEnds: Readonly<Record<string, number>>
   /** Nonce in the fence records of the acquisition that wrote it: tells whose transaction it was. */
   readonly acquisition: string
+  /** Where its results go. */
+  readonly role: OutputRole
+  /** The newest switch that it halted for; -1: none. With status `halted` its decision is not applied yet. */
+  readonly switchId: number
+  /** Repartition input partition → upstream task → newest switch whose cut marker was read. */
+  readonly cutsIn: SavedCuts
 }
 
 export const COMMIT_KEY: Uint8Array = Buffer.from([0x63])
@@ -74,6 +82,9 @@ export function decodeCommitRecord(value: Uint8Array): CommitRecord | undefined 
     changelogEnds: {},
     acquisition: '',
     markerOut: undefined,
+    role: 'live',
+    switchId: -1,
+    cutsIn: {},
     ...parsed,
   } as unknown as CommitRecord
 }

@@ -40,6 +40,7 @@ export function decodeItem(program: TaskProgram, queue: InputQueue, raw: LogReco
     if (meaning.kind === 'foreign') return { kind: 'dropped', why: 'foreign', raw }
     if (meaning.epoch < epoch) return { kind: 'dropped', why: 'older-epoch', raw }
     if (meaning.epoch > epoch) throw new NewerEpoch(meaning.epoch)
+    if (meaning.kind === 'cut') return { kind: 'cut', task: meaning.task, watermark: meaning.watermark, s: meaning.s, raw }
     if (meaning.kind === 'marker') return { kind: 'marker', task: meaning.task, watermark: meaning.watermark, raw }
     headers = meaning.headers
     stamp = meaning.stamp

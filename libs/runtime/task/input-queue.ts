@@ -12,6 +12,7 @@ import type { InputWiring } from '../worker/wiring.ts'
 export type InputItem =
   | { readonly kind: 'record'; readonly record: InputRecord; readonly stamp: number | undefined; readonly raw: LogRecord }
   | { readonly kind: 'marker'; readonly task: string; readonly watermark: number; readonly raw: LogRecord }
+  | { readonly kind: 'cut'; readonly task: string; readonly watermark: number; readonly s: number; readonly raw: LogRecord }
   | {
       readonly kind: 'refused'
       readonly reason: string
@@ -54,6 +55,10 @@ export class InputQueue {
   #end: number | undefined
   #limit = Infinity
   #atEnd = false
+  /** Nothing at or behind this offset, and nothing with a later event time, may be taken now: the gate of a version in shadow. */
+  #gate = Infinity
+  #timeGate = Infinity
+  #bounded = false
   paused = false
 
   constructor(wiring: InputWiring, index: number, position: number, bytesMax: number) {
@@ -161,8 +166,30 @@ export class InputQueue {
     }
   }
 
+  /** What may be taken next. */
   head(): InputItem | undefined {
-    return this.#decoded[this.#taken]
+    const item = this.#decoded[this.#taken]
+    return this.#bounded && item !== undefined && this.#isBeyond(item) ? undefined : item
+  }
+
+  /** The gate: Infinity where there is none. Unlike the limit it may move both ways. */
+  bound(position: number, time: number): void {
+    this.#gate = position
+    this.#timeGate = time
+    this.#bounded = position !== Infinity || time !== Infinity
+  }
+
+  #isBeyond(item: InputItem): boolean {
+    return item.raw.offset >= this.#gate || (item.kind === 'record' && item.record.timestamp > this.#timeGate)
+  }
+
+  /** Nothing is left that may be taken, for sure: at the end of the log, or at the bound (hole S14: offsets may be missing there). */
+  get ended(): boolean {
+    if (!this.#bounded) return this.drained
+    const item = this.#decoded[this.#taken]
+    if (item !== undefined) return this.#isBeyond(item)
+    const next = this.#batches[0]?.records[this.#nextToDecode]?.offset ?? this.#expected
+    return next >= this.#gate || this.drained
   }
 
   /** Takes the head. */
@@ -186,6 +213,6 @@ export class InputQueue {
 
   /** Log time of the oldest record that waits; undefined when none does. */
   oldestTimestamp(): number | undefined {
-    return this.head()?.raw.timestamp ?? this.#batches[0]?.records[this.#nextToDecode]?.timestamp
+    return this.#decoded[this.#taken]?.raw.timestamp ?? this.#batches[0]?.records[this.#nextToDecode]?.timestamp
   }
 }

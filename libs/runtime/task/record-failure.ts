@@ -7,6 +7,7 @@ import { poisonId } from './decode.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
+import type { ActiveLayer } from './active-layer.ts'
 
 /** User code failed on a record, or its result cannot be sent: it is refused by the re-run. */
 export class RecordFailed extends Error {
@@ -82,4 +83,16 @@ export function refusalStops(task: TaskWiring, { queue, raw }: ItemInHand, reaso
     `${topic}-${partition}@${raw.offset} cannot be used (${reason}): ${message}. The source says onRefused: 'stop'; mend the record's producer and set onRefused to 'dead-letter' or 'skip' to pass it`,
     { place: { topic, partition, offset: raw.offset, task: task.name } },
   )
+}
+
+/** A refusal by the broker is told as that of the record that led to it, where that is known. */
+export function refusedLayer(
+  task: TaskWiring,
+  error: unknown,
+  layer: Pick<ActiveLayer, 'items' | 'lastRecord'>,
+  wasCareful: boolean,
+): unknown {
+  if (!(error instanceof Fault) || error.action !== 'refuse-record') return error
+  if (layer.items === 0 || (wasCareful && layer.lastRecord === undefined)) return resultTooLarge(task, error)
+  return wasCareful && layer.lastRecord !== undefined ? recordTooLarge(task, layer.lastRecord, error) : error
 }

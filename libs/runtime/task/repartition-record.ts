@@ -3,6 +3,7 @@
  *
  *     data record     header `mr` = epoch u32 | stamp f64 (only where the stamp is above the event time)
  *     watermark marker  key null, value null, header `mw` = epoch u32 | watermark f64 | name of the upstream task (UTF-8)
+ *     cut marker        key null, value null, header `mc` = epoch u32 | watermark f64 | switch f64 | name of the upstream task (UTF-8)
  *
  * Header arrays without a stamp are one shared object per epoch: the encoder of the log recognises it by identity.
  */
@@ -10,6 +11,7 @@ import type { Header } from '../ports/log.ts'
 
 const DATA = 'mr'
 const MARKER = 'mw'
+const CUT = 'mc'
 
 export class RepartitionHeaders {
   readonly #plain: readonly Header[]
@@ -40,11 +42,23 @@ export class RepartitionHeaders {
     name.copy(value, 12)
     return [[MARKER, value]]
   }
+
+  /** The task halts for the switch: nothing of it follows before a decision. */
+  cut(task: string, watermark: number, s: number): readonly Header[] {
+    const name = Buffer.from(task)
+    const value = Buffer.alloc(20 + name.length)
+    value.writeUInt32BE(this.#epoch)
+    value.writeDoubleBE(watermark, 4)
+    value.writeDoubleBE(s, 12)
+    name.copy(value, 20)
+    return [[CUT, value]]
+  }
 }
 
 export type RepartitionMeaning =
   | { readonly kind: 'record'; readonly epoch: number; readonly stamp: number; readonly headers: readonly Header[] }
   | { readonly kind: 'marker'; readonly epoch: number; readonly task: string; readonly watermark: number }
+  | { readonly kind: 'cut'; readonly epoch: number; readonly task: string; readonly watermark: number; readonly s: number }
   /** Not written by Millrace: somebody else writes to an internal topic. */
   | { readonly kind: 'foreign' }
 
@@ -64,5 +78,9 @@ export function readRepartition(headers: readonly Header[]): RepartitionMeaning 
   }
   if (own[0] === MARKER && bytes.length > 12)
     return { kind: 'marker', epoch: bytes.readUInt32BE(), watermark: bytes.readDoubleBE(4), task: bytes.toString('utf8', 12) }
+  if (own[0] === CUT && bytes.length > 20) {
+    const watermark = bytes.readDoubleBE(4)
+    return { kind: 'cut', epoch: bytes.readUInt32BE(), watermark, s: bytes.readDoubleBE(12), task: bytes.toString('utf8', 20) }
+  }
   return { kind: 'foreign' }
 }

@@ -5,12 +5,15 @@ import type { TaskState } from '../../state/task-state.ts'
 import type { Outbox } from './outbox.ts'
 import type { RepartitionHeaders } from './repartition-record.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { OutputRole } from '../switch/task-switch.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
 
 export interface HostContext {
   readonly application: string
   readonly task: TaskWiring
   readonly clock: Clock
+  /** Where results go. */
+  readonly role: OutputRole
   recordBytesMax(topic: string): number
 }
 
@@ -35,6 +38,7 @@ export function instantiateProgram(
 ): TaskProgram {
   const { task, clock } = context
   const { outputs } = task
+  const topics = outputs.map((output) => (context.role === 'live' ? output.topic : output.shadow))
   // Every real output says who wrote it (engine.md 6.2); one shared array, so that the log's encoder sees it is the same.
   const origin: Header = ['millrace', Buffer.from(`${context.application}/${epoch}`)]
   const plain: readonly Header[] = Object.freeze([origin])
@@ -54,7 +58,7 @@ export function instantiateProgram(
         )
       }
       const all = target.repartition ? headers.of(timestamp, stamp, user) : user.length === 0 ? plain : [...user, origin]
-      outbox().add(target.topic, partition, { key, value, timestamp, headers: all })
+      outbox().add(topics[output] ?? target.topic, partition, { key, value, timestamp, headers: all })
     },
   })
 }

@@ -11,7 +11,7 @@ import type { Poison } from './decode.ts'
 import { InputQueue } from './input-queue.ts'
 import type { InputItem } from './input-queue.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { LogRecord, PartitionReader } from '../ports/log.ts'
+import type { FetchedBatch, LogRecord, PartitionReader } from '../ports/log.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
 
@@ -78,7 +78,7 @@ export class TaskInputs {
 
   /** An empty input that may have more at its broker is waited for, once for `maxIdleMs`, until it shows what it has. */
   patient(): boolean {
-    if (!this.queues.some((queue) => queue.empty && !queue.drained)) this.#waitingSince = undefined
+    if (!this.queues.some((queue) => queue.empty && !queue.ended)) this.#waitingSince = undefined
     return this.#waitingSince === undefined || this.#patienceLeft(this.#waitingSince) > 0
   }
 
@@ -97,7 +97,7 @@ export class TaskInputs {
 
   /** Milliseconds until patience with an empty input is over; Infinity: none is waited for. */
   patienceEndsIn(): number {
-    if (this.#waitingSince === undefined || this.queues.every((queue) => queue.empty)) return Infinity
+    if (this.#waitingSince === undefined || this.queues.every((queue) => queue.empty || queue.ended)) return Infinity
     const left = this.#patienceLeft(this.#waitingSince)
     return left <= 0 ? Infinity : left
   }
@@ -110,4 +110,20 @@ export function resumeReading(queues: readonly InputQueue[], reader: PartitionRe
     queue.paused = false
     reader.resume(queue.wiring)
   }
+}
+
+/** A batch for one of the queues. False: none of these. A batch from a wrong position is fetched again; a full queue pauses its partition. */
+export function takeBatch(queues: readonly InputQueue[], batch: FetchedBatch, reader: PartitionReader): boolean {
+  const queue = queues.find((one) => one.wiring.topic === batch.topic && one.wiring.partition === batch.partition)
+  if (queue === undefined) return false
+  if (!queue.push(batch)) {
+    queue.paused = false
+    reader.assign(queue.wiring, queue.expected)
+    return false
+  }
+  if (queue.full && !queue.paused) {
+    queue.paused = true
+    reader.pause(queue.wiring)
+  }
+  return true
 }

@@ -8,6 +8,7 @@ import { encodeMarker } from './commit-record.ts'
 import type { PartitionId } from '../ports/log.ts'
 import { partitionId } from '../ports/log.ts'
 import type { SentOffsets } from './commit.ts'
+import type { SavedCuts } from '../switch/cuts.ts'
 import type { TaskTime } from './task-time.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
 
@@ -44,6 +45,9 @@ export class TaskLedger {
     readonly markerOut: number | undefined
     /** Step → number of its changelog records in the transaction. */
     readonly changed: ReadonlyMap<string, number>
+    readonly cutsIn: SavedCuts
+    /** The switch that it halts for with this transaction. */
+    readonly halt?: number | undefined
   }): CommitRecord {
     const last = this.#record
     const changelogEnds = Object.fromEntries(
@@ -56,6 +60,8 @@ export class TaskLedger {
       identity: { ...last.identity, ...Object.fromEntries(change.identity) },
       ...change.time.saved(),
       markerOut: change.markerOut,
+      cutsIn: change.cutsIn,
+      ...(change.halt === undefined ? {} : { status: 'halted' as const, switchId: change.halt }),
       changelogEnds,
       acquisition: this.#acquisition,
     }

@@ -10,7 +10,7 @@ import { addCounts } from './task-counters.ts'
 import type { TaskCounters, TaskHistory } from './task-counters.ts'
 import { answerFailure } from './task-failure.ts'
 import type { FailureAnswer } from './task-failure.ts'
-import type { Positions, UnsettledLayer } from './task-run.ts'
+import type { Positions, UnsettledLayer } from './run-context.ts'
 
 export class TaskRecovery {
   readonly poison = new PoisonList()

@@ -8,56 +8,26 @@
  * in transactions of its own: so the re-run finds the one whose effect cannot be sent (engine.md 4.5).
  */
 import type { TaskProgram } from '../../dataflow/plan.ts'
-import { assert, Fault } from '../../faults/fault.ts'
+import { assert } from '../../faults/fault.ts'
 import type { Acquired } from '../acquire/acquire.ts'
 import { ActiveLayer } from './active-layer.ts'
-import type { CommitRecord } from './commit-record.ts'
 import { commitTransaction } from './commit.ts'
-import type { CommitProbe } from './commit.ts'
-import { deadLetter } from './dead-letter.ts'
-import type { Poison } from './decode.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { InputItem } from './input-queue.ts'
 import { MarkerPace } from './marker-pace.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { GroupIdentity } from '../ports/log.ts'
-import { recordFailed, recordTooLarge, refusalStops, resultTooLarge, timerFailed } from './record-failure.ts'
+import { recordFailed, refusedLayer, timerFailed } from './record-failure.ts'
+import { refuse } from './refuse.ts'
 import { RepartitionHeaders } from './repartition-record.ts'
-import type { Settings } from '../settings/settings.ts'
 import { addCounts } from './task-counters.ts'
 import type { TaskCounters } from './task-counters.ts'
 import { instantiateProgram } from './task-host.ts'
 import { TaskInputs } from './task-inputs.ts'
 import { sealLayer } from './task-seal.ts'
 import type { SealedLayer } from './task-seal.ts'
-import type { TaskWiring } from '../worker/wiring.ts'
-
-/** 'topic:partition' → position. */
-export type Positions = Readonly<Record<string, number>>
-
-export interface RunContext {
-  readonly application: string
-  readonly task: TaskWiring
-  readonly settings: Settings
-  readonly clock: Clock
-  readonly probe: CommitProbe
-  readonly deadLetters: { readonly topic: string; readonly partitions: number }
-  /** Up to here records are committed one by one. */
-  readonly careful: Positions | undefined
-  /** Largest record that a topic takes, bytes. */
-  recordBytesMax(topic: string): number
-  identity(): GroupIdentity
-  readonly poison: Poison
-  /** Something changed that the task's loop should look at. */
-  wake(): void
-  onCommitted(milliseconds: number): void
-}
-
-/** A layer that was sent and of which nobody knows yet whether it happened. */
-export interface UnsettledLayer {
-  readonly record: Pick<CommitRecord, 'n' | 'acquisition' | 'positions'>
-  readonly counts: Readonly<TaskCounters>
-}
+import { Cuts } from '../switch/cuts.ts'
+import type { Pace } from '../switch/pace.ts'
+import { TaskHalt } from '../switch/task-halt.ts'
+import type { Positions, RunContext, UnsettledLayer } from './run-context.ts'
 
 /** A step ends after this many records or this time, ms, so that heartbeats and other tasks get their turn. */
 const STEP_RECORDS_MAX = 1_000
@@ -72,6 +42,13 @@ export class TaskRun {
   readonly #inputs: TaskInputs
   readonly #headers: RepartitionHeaders
   readonly #markers: MarkerPace
+  readonly #cuts: Cuts
+  readonly #halt: TaskHalt
+  /** The switch that the sealed layer halts for: no record is taken any more. */
+  #halting: number | undefined
+  #halted = false
+  /** Only in shadow. */
+  readonly #pace: Pace | undefined
   #layer = new ActiveLayer()
   #careful: Positions | undefined
   /** Event time has moved and the program was not told: only while careful. */
@@ -93,7 +70,22 @@ export class TaskRun {
     this.#markers = new MarkerPace(task, settings.markerIntervalMs)
     this.#careful = context.careful
     this.#lastCommitAt = context.clock.monotonic() - settings.commitIntervalMs
-    this.#program = instantiateProgram(context, acquired.state, epoch, this.#headers, () => this.#layer.outbox)
+    this.#cuts = new Cuts(task.inputs, acquired.ledger.record.cutsIn)
+    this.#halt = new TaskHalt({
+      view: context.switching,
+      queues: this.queues,
+      cuts: this.#cuts,
+      record: () => acquired.ledger.record,
+    })
+    const { role } = acquired.ledger.record
+    this.#pace = role === 'shadow' ? context.switching.pace : undefined
+    this.#program = instantiateProgram(
+      { ...context, role, recordBytesMax: (topic) => context.recordBytesMax(topic) },
+      acquired.state,
+      epoch,
+      this.#headers,
+      () => this.#layer.outbox,
+    )
     if (acquired.time.watermark !== -Infinity) this.#advance()
     this.#layer.dirty = false
   }
@@ -116,16 +108,20 @@ export class TaskRun {
   }
 
   #step(): boolean {
+    if (this.#halting !== undefined) return false
+    this.#halt.bound()
     if (this.#isCareful()) return this.#stepCarefully()
     const { clock } = this.#context
     const until = clock.monotonic() + STEP_MS_MAX
     let done = 0
     if (clock.now() >= this.#program.nextTick()) this.#tick()
     const patient = this.#inputs.patient()
-    while (done < STEP_RECORDS_MAX && this.#takeOne(patient)) {
+    const most = Math.min(STEP_RECORDS_MAX, this.#pace?.allowance(clock.monotonic()) ?? Infinity)
+    while (done < most && this.#takeOne(patient)) {
       done += 1
       if ((done & 63) === 0 && clock.monotonic() >= until) break
     }
+    this.#pace?.took(done)
     return done > 0 || this.#inputs.undecoded
   }
 
@@ -168,7 +164,9 @@ export class TaskRun {
     const tick = this.#program.nextTick() - clock.now()
     // A marker that is held back; once it is due it is work, and goes with the next commit.
     const marker = this.#markerDueAt() - clock.monotonic()
-    return Math.max(0, Math.min(this.#inputs.patienceEndsIn(), tick, marker <= 0 ? Infinity : marker, this.commitDueIn() ?? Infinity))
+    const pace = this.#pace?.waitMs() ?? 0
+    const next = pace > 0 && this.queues.some((queue) => queue.head() !== undefined) ? pace : Infinity
+    return Math.max(0, Math.min(this.#inputs.patienceEndsIn(), next, tick, marker <= 0 ? Infinity : marker, this.commitDueIn() ?? Infinity))
   }
 
   #process(queue: InputQueue, item: InputItem): void {
@@ -194,8 +192,12 @@ export class TaskRun {
       case 'marker':
         if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()
         return
+      case 'cut':
+        this.#cuts.take(queue.index, item.task, item.s)
+        if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()
+        return
       case 'refused':
-        this.#refuse(queue, item)
+        refuse(this.#context, layer, this.acquired.ledger.record.epoch, queue, item)
         if (queue.wiring.external !== undefined) layer.lastRead.set(queue.wiring.id, item.raw)
         return
       case 'dropped':
@@ -232,25 +234,6 @@ export class TaskRun {
     } catch (error) {
       throw timerFailed(this.#context.task, error, 'a processing-time timer')
     }
-  }
-
-  #refuse(queue: InputQueue, item: Extract<InputItem, { kind: 'refused' }>): void {
-    const { task, deadLetters, application, clock } = this.#context
-    const { counts, outbox } = this.#layer
-    const { raw, reason, message, stack, attempt } = item
-    const policy = queue.wiring.external?.onRefused ?? 'dead-letter'
-    if (policy === 'stop') throw refusalStops(task, { queue, raw }, reason, message)
-    counts.refused += 1
-    if (policy === 'skip') return
-    counts.deadLetters += 1
-    const { topic, partition } = queue.wiring
-    const letter = deadLetter(
-      { ...raw, topic, partition },
-      { reason, message, stack, step: task.subTopology.name, attempt },
-      `${application}/${this.acquired.ledger.record.epoch}`,
-      clock.now(),
-    )
-    outbox.add(deadLetters.topic, partition % deadLetters.partitions, letter)
   }
 
   // ---- commit
@@ -290,8 +273,25 @@ export class TaskRun {
     return this.#layer.dirty || this.#layer.outbox.count > 0 || this.acquired.state.dirty
   }
 
+  /** The switch that it halts for with the next commit: nothing is left to do before its cut. */
+  #haltDue(): number | undefined {
+    if (this.#careful !== undefined || this.#halting !== undefined) return undefined
+    return this.#halt.due()
+  }
+
+  /** It halts with the commit that is on the wire. */
+  get halting(): boolean {
+    return this.#halting !== undefined
+  }
+
+  /** A commit that halts it has happened. */
+  get halted(): boolean {
+    return this.#halted
+  }
+
   /** Something is to be committed. */
   get hasWork(): boolean {
+    if (this.#haltDue() !== undefined) return true
     return this.#isChanged || (this.#inFlight === undefined && this.#positionsMoved()) || this.#markerDueNow() !== undefined
   }
 
@@ -299,7 +299,7 @@ export class TaskRun {
   commitDueIn(): number | undefined {
     const { settings, clock } = this.#context
     if (!this.hasWork) return undefined
-    if (this.#careful !== undefined || this.layerBytes >= settings.commitBytesMax) return 0
+    if (this.#careful !== undefined || this.layerBytes >= settings.commitBytesMax || this.#haltDue() !== undefined) return 0
     return Math.max(0, this.#lastCommitAt + settings.commitIntervalMs - clock.monotonic())
   }
 
@@ -310,10 +310,12 @@ export class TaskRun {
     const { clock, task, probe, identity } = this.#context
     const { ledger, producer, state } = this.acquired
     const now = clock.monotonic()
-    const markerOut = this.#markerDueNow()
+    const halt = this.#haltDue()
+    this.#halting = halt
+    const markerOut = halt === undefined ? this.#markerDueNow() : this.acquired.time.watermark - task.subTopology.holdMs
     this.#markers.sent(markerOut, now)
     const layer = this.#layer
-    const sealed = this.#seal(markerOut)
+    const sealed = this.#seal(markerOut, halt)
     const wasCareful = this.#careful !== undefined
     this.#layer = new ActiveLayer()
     this.#lastCommitAt = now
@@ -334,18 +336,19 @@ export class TaskRun {
         this.#unsettled = undefined
         this.#markers.committed()
         addCounts(this.totals, layer.counts)
+        this.#halted = halt !== undefined
         this.#context.onCommitted(clock.monotonic() - now)
         this.#context.wake()
       },
       (error: unknown) => {
         this.#inFlight = undefined
-        this.#failure = asError(this.#explained(error, layer, wasCareful))
+        this.#failure = asError(refusedLayer(task, error, layer, wasCareful))
         this.#context.wake()
       },
     )
   }
 
-  #seal(markerOut: number | undefined): SealedLayer {
+  #seal(markerOut: number | undefined, halt: number | undefined): SealedLayer {
     const { task, clock } = this.#context
     try {
       this.#program.flush()
@@ -361,15 +364,10 @@ export class TaskRun {
       lastRead,
       headers: this.#headers,
       markerOut,
+      cutsIn: this.#cuts.saved(),
+      halt,
       now: clock.now(),
     })
-  }
-
-  /** A refusal by the broker is told as that of the record that led to it, where that is known. */
-  #explained(error: unknown, layer: ActiveLayer, wasCareful: boolean): unknown {
-    if (!(error instanceof Fault) || error.action !== 'refuse-record') return error
-    if (layer.items === 0 || (wasCareful && layer.lastRecord === undefined)) return resultTooLarge(this.#context.task, error)
-    return wasCareful && layer.lastRecord !== undefined ? recordTooLarge(this.#context.task, layer.lastRecord, error) : error
   }
 
   /** Commits what there is and waits for it, before the task is suspended or closed; also to prove that the store is complete. */

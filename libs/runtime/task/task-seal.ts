@@ -10,8 +10,9 @@ import type { CommitRecord, Fingerprint } from './commit-record.ts'
 import { fingerprintOf } from '../acquire/fingerprint.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { Outbox } from './outbox.ts'
-import type { LogRecord, PartitionId, PartitionRecords, PositionToCommit } from '../ports/log.ts'
+import type { Header, LogRecord, PartitionId, PartitionRecords, PositionToCommit } from '../ports/log.ts'
 import type { RepartitionHeaders } from './repartition-record.ts'
+import type { SavedCuts } from '../switch/cuts.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
 
 export interface SealRequest {
@@ -23,6 +24,9 @@ export interface SealRequest {
   readonly headers: RepartitionHeaders
   /** Watermark to send to repartition outputs; undefined: none is due. */
   readonly markerOut: number | undefined
+  readonly cutsIn: SavedCuts
+  /** The switch that the task halts for with this transaction: then its markers are cut markers (engine.md 6.2). */
+  readonly halt: number | undefined
   readonly now: number
 }
 
@@ -34,19 +38,21 @@ export interface SealedLayer {
 }
 
 export function sealLayer(request: SealRequest): SealedLayer {
-  const { task, outbox, acquired, queues, now } = request
+  const { task, outbox, acquired, queues, headers, cutsIn, halt, now } = request
   const { ledger, state, time } = acquired
   const frozen = state.freeze()
   for (const [step, topic] of task.changelogs) {
     for (const change of frozen.changes.get(step) ?? [])
       outbox.add(topic, task.partition, userChangelogRecord(change, ledger.record.epoch, now))
   }
-  if (request.markerOut !== undefined) addMarkers(request, request.markerOut)
+  if (request.halt !== undefined) addMarkers(request, headers.cut(task.name, request.markerOut ?? -Infinity, request.halt))
+  else if (request.markerOut !== undefined) addMarkers(request, headers.marker(task.name, request.markerOut))
   const positions = new Map(queues.map((queue) => [queue.wiring.id, queue.position]))
   const identity = new Map<PartitionId, Fingerprint>()
   for (const [id, record] of request.lastRead) identity.set(id, fingerprintOf(record))
   const changed = new Map([...frozen.changes].map(([step, changes]) => [step, changes.length]))
-  const record = ledger.next({ positions, identity, time, changed, markerOut: request.markerOut ?? ledger.record.markerOut })
+  const markerOut = finiteOr(request.markerOut, ledger.record.markerOut)
+  const record = ledger.next({ positions, identity, time, changed, markerOut, cutsIn, halt })
   outbox.add(task.commitTopic, task.partition, { key: COMMIT_KEY, value: encodeCommitRecord(record), timestamp: now, headers: [] })
   const metadata = ledger.marker(record)
   return {
@@ -57,10 +63,14 @@ export function sealLayer(request: SealRequest): SealedLayer {
   }
 }
 
-function addMarkers({ task, outbox, headers, now }: SealRequest, watermark: number): void {
+// JSON has no -Infinity, and a task without a watermark has told none.
+const finiteOr = (marker: number | undefined, before: number | undefined): number | undefined =>
+  marker === undefined || marker === -Infinity ? before : marker
+
+function addMarkers({ task, outbox, now }: SealRequest, headers: readonly Header[]): void {
   for (const output of task.outputs) {
     if (!output.repartition) continue
-    const marker = { key: null, value: null, timestamp: now, headers: headers.marker(task.name, watermark) }
+    const marker = { key: null, value: null, timestamp: now, headers }
     for (let partition = 0; partition < output.partitions; partition += 1) outbox.add(output.topic, partition, marker)
   }
 }

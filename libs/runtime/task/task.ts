@@ -4,31 +4,23 @@
  * Owns: the producer and the open store while it holds them, and the one background loop `#main`. Everything else asks it by
  * `assign`, `suspend`, `close` and looks at it by its getters.
  */
-import { assert, BrokenPromise, Fault } from '../../faults/fault.ts'
+import { assert, BrokenPromise } from '../../faults/fault.ts'
 import { acquire } from '../acquire/acquire.ts'
-import type { AcquireContext, Acquired } from '../acquire/acquire.ts'
-import { compareNow } from '../acquire/compare-positions.ts'
-import type { Resolved } from '../acquire/compare-positions.ts'
+import type { Acquired } from '../acquire/acquire.ts'
+import { checkUnchanged } from '../acquire/unchanged.ts'
 import { Latch } from './latch.ts'
-import type { FetchedBatch, PartitionReader } from '../ports/log.ts'
+import type { FetchedBatch } from '../ports/log.ts'
 import type { RestoreProgress } from '../acquire/restore.ts'
 import { noCounts, noHistory } from './task-counters.ts'
 import type { FailureAnswer } from './task-failure.ts'
-import { resumeReading } from './task-inputs.ts'
+import { resumeReading, takeBatch } from './task-inputs.ts'
 import { taskLife } from './task-life.ts'
 import type { TaskLifeEvent, TaskLifeState } from './task-life.ts'
 import { TaskRecovery } from './task-recovery.ts'
 import { TaskRun } from './task-run.ts'
-import type { RunContext, UnsettledLayer } from './task-run.ts'
-
-export interface TaskContext
-  extends
-    Omit<AcquireContext, 'signal' | 'onFenced' | 'onRestore'>,
-    Omit<RunContext, 'poison' | 'careful' | 'wake' | 'onCommitted' | 'task' | 'probe' | 'identity' | 'clock' | 'settings'> {
-  readonly reader: PartitionReader
-  onCommitted(milliseconds: number): void
-  onStopped(fault: Error): void
-}
+import { continuation, mayAcquire, mayRun } from '../switch/task-switch.ts'
+import type { UnsettledLayer } from './run-context.ts'
+import type { TaskContext } from './task-context.ts'
 
 export class Task {
   readonly context: TaskContext
@@ -109,17 +101,11 @@ export class Task {
   }
 
   onBatch(batch: FetchedBatch): void {
-    const queue = this.#run?.queues.find((q) => q.wiring.topic === batch.topic && q.wiring.partition === batch.partition)
-    if (queue === undefined) return
-    if (!queue.push(batch)) {
-      queue.paused = false
-      this.context.reader.assign(queue.wiring, queue.expected)
-      return
-    }
-    if (queue.full && !queue.paused) {
-      queue.paused = true
-      this.context.reader.pause(queue.wiring)
-    }
+    if (this.#run !== undefined && takeBatch(this.#run.queues, batch, this.context.reader)) this.#latch.ring()
+  }
+
+  /** The roles of the versions, or how far the live one has come, may have changed. */
+  wake(): void {
     this.#latch.ring()
   }
 
@@ -162,20 +148,27 @@ export class Task {
       if (this.#state === 'running') {
         await this.#run?.finish()
         this.#move('suspend')
+      } else if (this.#state === 'halted' || this.#state === 'retired') {
+        await this.#release()
+        this.#move('suspend')
       }
       this.#beQuiet()
       return await this.#latch.wait(this.context.clock, Infinity)
     }
     switch (this.#state) {
       case 'assigned':
-        this.#move('acquire')
-        return
+        // A version that is not to work yet, or no more, holds nothing.
+        if (mayAcquire(this.context.switching.role)) return this.#move('acquire')
+        return await this.#latch.wait(this.context.clock, Infinity)
       case 'fencing':
         return await this.#acquire()
       case 'suspended':
         return await this.#resume()
       case 'running':
         return await this.#work()
+      case 'halted':
+      case 'retired':
+        return await this.#awaitDecision()
       default:
         return await this.#latch.wait(this.context.clock, Infinity)
     }
@@ -222,6 +215,8 @@ export class Task {
     const run = this.#run
     assert(run !== undefined, 'a running task has a run')
     if (this.#inputFault !== undefined) throw this.#inputFault
+    if (run.halted) return this.#halt()
+    if (!mayRun(this.context.switching.role) && !run.halting) return await this.#giveUp(run)
     const worked = await run.turn()
     this.lastTurnAt = this.context.clock.now()
     resumeReading(run.queues, this.context.reader)
@@ -235,40 +230,51 @@ export class Task {
     else await this.context.clock.yield()
   }
 
+  /** The commit that halts it has happened: it reads nothing more, and keeps what it holds. */
+  #halt(): void {
+    for (const queue of this.#run?.queues ?? []) this.context.reader.unassign(queue.wiring)
+    this.#run = undefined
+    this.#move('halt')
+  }
+
+  /** Halted or retired: until the shared state says something else for it. */
+  async #awaitDecision(): Promise<void> {
+    const { switching, clock } = this.context
+    const record = this.#held?.ledger.record
+    assert(record !== undefined, 'a halted task holds its commit record')
+    const next = continuation(record, switching.version, switching.shared)
+    if (next.kind !== 'stay' || next.retire) {
+      await this.#release()
+      return this.#move('acquire-again')
+    }
+    const overdueMs = next.status === 'halted' ? switching.overdueIn() : Infinity
+    if (overdueMs === 0) await switching.abandonOverdue()
+    else await this.#latch.wait(clock, overdueMs)
+  }
+
+  /** The version is no longer to work: what was done is committed, and everything given back. */
+  async #giveUp(run: TaskRun): Promise<void> {
+    await run.finish()
+    await this.#release()
+    this.#backToAssigned()
+  }
+
   /** Kept over a rebalance: goes on without restoring, but C is compared again (hole H5). */
   async #resume(): Promise<void> {
     const run = this.#run
     assert(run !== undefined, 'a suspended task has a run')
     this.#abort = new AbortController()
     const { ledger } = run.acquired
-    let decision: Resolved
-    try {
-      decision = await compareNow({
-        ...this.context,
-        identity: () => this.context.identity(),
-        onNote: (level, message, facts) => this.context.onNote(level, message, facts),
-        commitRecord: ledger.record,
-        ranBefore: true,
-        // Looked at by the barrier, if offsets say that there is something to look at.
-        announced: undefined,
-        isMovedElsewhere: () => this.context.isMovedBack(),
-        signal: this.#abort.signal,
-      })
-    } catch (error) {
-      // Whether it must stop is for the barrier to say: here nobody knows if another owner has worked meanwhile.
-      throw error instanceof Fault && error.action === 'stop-task' ? this.#changedMeanwhile(error) : error
-    }
-    const agrees =
-      decision.kind === 'run' &&
-      !decision.commit &&
-      run.queues.every((queue) => decision.positions.get(queue.wiring.id) === ledger.record.positions[queue.wiring.id])
-    if (!agrees) throw this.#changedMeanwhile()
+    await checkUnchanged({
+      ...this.context,
+      identity: () => this.context.identity(),
+      onNote: (level, message, facts) => this.context.onNote(level, message, facts),
+      commitRecord: ledger.record,
+      ranBefore: true,
+      isMovedElsewhere: () => this.context.isMovedBack(),
+      signal: this.#abort.signal,
+    })
     this.#move('resume')
-  }
-
-  #changedMeanwhile(cause?: Fault): Fault {
-    const message = `${this.name}: the group's offsets or the inputs changed while the group was rebalancing; the task is acquired again`
-    return new Fault('MR5033', 'acquire-again', message, { place: { task: this.name }, cause })
   }
 
   #committed(milliseconds: number): void {
@@ -315,16 +321,12 @@ export class Task {
           code: fault.code,
           failures: this.#recovery.failures,
         })
-        await this.#pause(pauseMs)
+        const { clock } = this.context
+        const until = clock.monotonic() + pauseMs
+        // Ends early only when the task is wanted otherwise.
+        while (this.#wanted === 'run' && clock.monotonic() < until) await this.#latch.wait(clock, until - clock.monotonic())
       }
     }
-  }
-
-  /** Ends early only when the task is wanted otherwise. */
-  async #pause(milliseconds: number): Promise<void> {
-    const { clock } = this.context
-    const until = clock.monotonic() + milliseconds
-    while (this.#wanted === 'run' && clock.monotonic() < until) await this.#latch.wait(clock, until - clock.monotonic())
   }
 
   #backToAssigned(): void {

@@ -12,6 +12,7 @@ import type { Log } from '../ports/log.ts'
 import type { Settings } from '../settings/settings.ts'
 import { externalInputsOf, sinksOf, wire } from './wiring.ts'
 import type { Wiring } from './wiring.ts'
+import { registerVersion, versionFacts } from '../switch/register.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
 
 export interface Prepared {
@@ -34,6 +35,8 @@ export async function prepare(context: ControlContext, plan: TopologyPlan, setti
   await ensureInternalTopics(context, wiring, topics)
   await checkSettings(log, topics)
   const manifest = await ensureManifest(context, wiring)
+  const internal = topics.map((topic) => topic.name)
+  await registerVersion({ ...context, application: plan.name }, versionFacts(wiring, manifest, internal), settings.replicationFactor)
   return { wiring, manifest, recordBytesMax: await recordLimits(log, wiring) }
 }
 

@@ -25,6 +25,8 @@ export interface InputWiring {
 
 export interface OutputWiring {
   readonly topic: string
+  /** Where its records go while the version is not live; a repartition topic is the version's own anyway. */
+  readonly shadow: string
   readonly partitions: number
   readonly repartition: boolean
 }
@@ -152,6 +154,7 @@ function wireTask(
     const topic = output.kind === 'sink' ? output.topic : names.repartition(output.step)
     return {
       topic,
+      shadow: output.kind === 'sink' ? names.shadow(topic) : topic,
       partitions: partitions.get(topic) ?? Math.max(1, ...sub.inputs.map((i) => partitions.get(topicOf(names, i)) ?? 0)),
       repartition: output.kind === 'repartition',
     }

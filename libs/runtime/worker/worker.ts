@@ -23,7 +23,9 @@ import { Purge } from './purge.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { WorkerState, WorkerStatus } from './status.ts'
 import { Task } from '../task/task.ts'
+import { VersionSwitch } from '../switch/version-switch.ts'
 import { workerStatus } from './worker-status.ts'
+import type { Wiring } from './wiring.ts'
 
 export interface WorkerOptions {
   readonly plan: TopologyPlan
@@ -59,6 +61,7 @@ export class Worker {
   #reader: PartitionReader | undefined
   #purge: Purge | undefined
   #announcer: Announcer | undefined
+  #switching: VersionSwitch | undefined
   readonly #stateless = memoryHome()
   readonly #abort = new AbortController()
   /** Tasks of a membership that was lost, on their way out. */
@@ -127,6 +130,9 @@ export class Worker {
     })
     this.#reader.assign(announcer.controlPartition, 0)
     this.#purge = new Purge(log, clock, note)
+    this.#switching = this.#openSwitching(wiring)
+    await this.#switching.start()
+    sayRole(note, plan.name, plan.version, this.#switching)
     for (const task of await this.options.stores.list()) this.#kept.add(task)
     const { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = settings
     this.#member = await log.joinGroup(
@@ -142,6 +148,27 @@ export class Worker {
     )
     // Stopped while it was joining: nobody else knows the member.
     if (this.#ending !== undefined) await this.#member.leave()
+  }
+
+  #openSwitching(wiring: Wiring): VersionSwitch {
+    const { log, clock, plan, settings, note } = this.options
+    return new VersionSwitch({
+      log,
+      clock,
+      application: plan.name,
+      version: plan.version,
+      inputs: wiring.tasks.flatMap((task) => task.inputs.filter((input) => input.external !== undefined)),
+      stallMs: settings.restoreStallMs,
+      note,
+      processed: () => [...this.tasks.values()].reduce((sum, task) => sum + task.totals.processed, 0),
+      wake: () => this.tasks.forEach((task) => task.wake()),
+      share: () => this.tasks.size / Math.max(1, wiring.tasks.length),
+    })
+  }
+
+  /** What this version does among the versions of the application; undefined before `start` has read it. */
+  get switching(): VersionSwitch | undefined {
+    return this.#switching
   }
 
   /** Commits what was processed, closes the tasks, leaves the group. A second call waits for the first one. */
@@ -173,6 +200,7 @@ export class Worker {
     await Promise.all([...this.tasks.values()].map((task) => task.close()))
     this.#abort.abort()
     this.#purge?.stop()
+    await this.#switching?.close()
     await this.#member?.leave()
     await this.#reader?.close()
   }
@@ -263,7 +291,8 @@ export class Worker {
     const wiring = prepared?.wiring.tasks.find((task) => task.name === name)
     const reader = this.#reader
     const announcer = this.#announcer
-    if (prepared === undefined || wiring === undefined || reader === undefined || announcer === undefined) {
+    const switching = this.#switching
+    if (!prepared || !wiring || !reader || !announcer || !switching) {
       this.#fail(
         new Fault(
           'MR5007',
@@ -290,6 +319,7 @@ export class Worker {
       freezeValues: options.freezeValues ?? false,
       deadLetters,
       recordBytesMax: (topic) => prepared.recordBytesMax.get(topic) ?? Infinity,
+      switching,
       probe: options.probe ?? (() => undefined),
       manyStages: hasManyStages(prepared.wiring),
       announceMove: async () => await announcer.announceMove(),
@@ -320,6 +350,19 @@ export class Worker {
     const fatal = fault instanceof BrokenPromise || (fault instanceof Fault && fault.action === 'stop')
     if (fatal || all.every((task) => task.state === 'stopped')) this.#fail(fault)
   }
+}
+
+/** A worker that does nothing must say why. */
+function sayRole(note: Note, application: string, version: number, { role, shared }: VersionSwitch): void {
+  if (role === 'live') return
+  const live = `v${shared.live} of ${application} is live`
+  const stories = {
+    waiting: `v${version} does nothing before its replay is started: millrace replay start <module>`,
+    shadow: `v${version} runs in shadow: its results go to topics of its own`,
+    retired: `v${version} is retired and does nothing; millrace replay rollback takes it back, millrace replay drop deletes it`,
+    'given-up': `the replay of v${version} was abandoned; millrace replay start begins again, millrace replay drop deletes it`,
+  }
+  note('info', `${live}; ${stories[role]}`, { role })
 }
 
 async function openFormats(plan: TopologyPlan): Promise<void> {

@@ -16,6 +16,9 @@ const record = (positions: Record<string, number>, change: Partial<CommitRecord>
   identity: {},
   firstNeeded: {},
   changelogEnds: {},
+  role: 'live',
+  switchId: -1,
+  cutsIn: {},
   acquisition: '',
   ...change,
 })

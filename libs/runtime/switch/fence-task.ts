@@ -4,10 +4,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import { Fault } from '../../faults/fault.ts'
-import { readRange } from '../acquire/range-reader.ts'
-import { rangeOr } from '../acquire/restore.ts'
-import { partitionId } from '../ports/log.ts'
-import { COMMIT_KEY, decodeCommitRecord, encodeCommitRecord } from '../task/commit-record.ts'
+import { newestCommitRecord } from '../acquire/newest-commit.ts'
+import { COMMIT_KEY, encodeCommitRecord } from '../task/commit-record.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
 import type { SharedContext } from './shared-topic.ts'
 import type { VersionTask } from './version-records.ts'
@@ -32,7 +30,8 @@ export async function fenceTask(context: SharedContext, task: VersionTask, s: nu
 async function fenceOnce(context: SharedContext, task: VersionTask, s: number): Promise<void> {
   const producer = await context.log.openProducer(task.transactionalId)
   try {
-    const record = await newestRecord(context, task)
+    // Only after the fence: from then on nobody else writes one.
+    const record = await newestCommitRecord({ ...context, partition: { topic: task.commitTopic, partition: task.partition } })
     if (record === undefined)
       throw new Fault(
         'MR2068',
@@ -51,24 +50,4 @@ async function fenceOnce(context: SharedContext, task: VersionTask, s: number): 
     // What was written is what counts; a connection that cannot be closed times out.
     await producer.close().catch(() => undefined)
   }
-}
-
-/** Only after the fence: from then on nobody writes another one. */
-async function newestRecord(context: SharedContext, task: VersionTask): Promise<CommitRecord | undefined> {
-  const partition = { topic: task.commitTopic, partition: task.partition }
-  const range = rangeOr((await context.log.admin.ranges([partition])).get(partitionId(partition.topic, partition.partition)))
-  let found: CommitRecord | undefined
-  await readRange(context.log, context.clock, {
-    partition,
-    from: range.logStart,
-    until: range.end,
-    stallMs: context.stallMs,
-    signal: context.signal,
-    onRecords: (records) => {
-      for (const record of records) {
-        if (record.value !== null && record.key?.[0] === COMMIT_KEY[0]) found = decodeCommitRecord(record.value) ?? found
-      }
-    },
-  })
-  return found
 }

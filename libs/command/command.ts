@@ -13,6 +13,8 @@ export interface Io {
   out(line: string): void
   /** Messages for people: progress, warnings. */
   err(line: string): void
+  /** Asks the person at the terminal; answers the line, empty where nobody can answer. */
+  ask(question: string): Promise<string>
   /** Standard output is a terminal. */
   readonly isTerminal: boolean
   readonly environment: Readonly<Record<string, string | undefined>>

@@ -7,6 +7,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { loadCommand } from './commands/load.ts'
 import { replayCommand } from './commands/replay.ts'
+import { resetCommand } from './commands/reset.ts'
 import { runCommand } from './commands/run.ts'
 import { stateCommand } from './commands/state.ts'
 import { statusCommand } from './commands/status.ts'
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   topicsCommand,
   statusCommand,
   stateCommand,
+  resetCommand,
   doctorCommand,
   loadCommand,
   explainCommand,

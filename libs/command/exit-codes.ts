@@ -60,6 +60,7 @@ const byArea: readonly (readonly [prefix: string, code: ExitCode])[] = [
   ['MR2020', exitCodes.usage],
   ['MR204', exitCodes.usage],
   ['MR2051', exitCodes.usage],
+  ['MR2053', exitCodes.usage],
   ['MR2', exitCodes.failed],
   ['MR3', exitCodes.unreachable],
   ['MR', exitCodes.fault],

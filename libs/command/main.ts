@@ -1,4 +1,5 @@
 /** The `millrace` command: finds the command, gives it its context, turns its faults into messages and exit codes. */
+import { createInterface } from 'node:readline/promises'
 import { isatty } from 'node:tty'
 import { Fault } from '../faults/fault.ts'
 import { didYouMean } from '../faults/suggest.ts'
@@ -15,10 +16,21 @@ import { realWorld, type World } from './world.ts'
 const processIo = (): Io => ({
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
+  ask,
   isTerminal: isatty(1),
   environment: process.env,
   directory: process.cwd(),
 })
+
+async function ask(question: string): Promise<string> {
+  if (!isatty(0)) return ''
+  const lines = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    return await lines.question(question)
+  } finally {
+    lines.close()
+  }
+}
 
 /** Runs one command line (without `node millrace`) and answers the exit code. */
 export async function main(words: readonly string[], io: Io = processIo(), world: World = realWorld): Promise<ExitCode> {

@@ -15,6 +15,8 @@ export interface World {
   openStores(directory: string, memoryBytes: number, storesExpected: number): Promise<StoreHome>
   /** Calls for each signal until the answer is called. */
   onSignal(handle: (signal: Signal) => void): () => void
+  /** Called after each step of a command that has several; a test ends the process there. */
+  atStep?(step: string): void
   /** Ends the process at once. */
   exit(code: number): void
 }

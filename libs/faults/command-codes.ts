@@ -188,4 +188,11 @@ export const commandCodes: readonly FaultEntry[] = [
     cure: 'The log has the stack. If it is code of the topology (a timer or promise of its own), handle it there; else please report it.',
     example: 'MR2071 unhandled rejection: TypeError: fetch failed',
   },
+  {
+    code: 'MR2053',
+    title: 'A reset names a partition that is no input',
+    story: 'millrace reset --to-offset names a topic or partition that the topology does not read. Nothing was changed.',
+    cure: 'Take the names from the message: topic:partition of external inputs. Repartition topics are not reset: what is in them of the old epoch is dropped.',
+    example: 'surge-pricing.v1 does not read ride-requests:9; its inputs are ride-requests:0, ride-requests:1',
+  },
 ]

@@ -142,7 +142,7 @@ export const taskCodes: readonly FaultEntry[] = [
     code: 'MR5021',
     title: 'A newer epoch was announced',
     story:
-      "Somebody reset the application: The command millrace reset, or a worker that found the group's offsets moved back. The announcement stands in the control topic. The task throws away what it has in hand, is acquired again, clears its state and starts anew at the announced positions.",
+      "Somebody reset the application: `millrace reset`, or a worker that found the group's offsets moved back. The announcement stands in the control topic. The task throws away what it has in hand, is acquired again, clears its state and starts anew at the announced positions.",
     cure: 'Nothing. `millrace status` shows the epoch of each task.',
     example: 'cell.2 stands at epoch 1, and epoch 2 was announced: it is acquired again and starts anew',
   },
@@ -151,7 +151,7 @@ export const taskCodes: readonly FaultEntry[] = [
     title: 'Offsets were moved back, but only of a part of the inputs',
     story:
       "The group's committed offsets of some input partitions carry no marker of Millrace and lie behind what the state stands for: a tool moved them, which means: compute again from there. But the state was also made from other partitions whose offsets were not moved. Cleared and computed from the moved ones alone it would lose what came from the others. All inputs of a task count, and with several stages all external inputs of the application. A partition that the tool left where it was, because it is empty or quiet, counts as moved, and so does one with nothing to replay. Nothing was changed.",
-    cure: 'Stop the workers and move the others too: kafka-consumer-groups --reset-offsets with --all-topics, or with the command millrace reset, which does it while workers run. To go on as before, delete the offsets of the moved ones (kafka-consumer-groups --delete-offsets); the tasks then go on from their state.',
+    cure: 'Stop the workers and move the others too: kafka-consumer-groups --reset-offsets with --all-topics, or with `millrace reset`, which does it while workers run. To go on as before, delete the offsets of the moved ones (kafka-consumer-groups --delete-offsets); the tasks then go on from their state.',
     example: "surge-pricing.v1, ride-requests:2 (not moved: ride-requests:0): somebody moved the group's offsets back",
   },
   {

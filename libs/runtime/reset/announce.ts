@@ -128,7 +128,7 @@ function checkStatus(group: string, { commitRecords }: ApplicationView): void {
   )
 }
 
-const neverRan = (group: string): Fault =>
+export const neverRan = (group: string): Fault =>
   new Fault(
     'MR5068',
     'stop',

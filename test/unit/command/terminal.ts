@@ -16,6 +16,8 @@ export interface TerminalOptions {
   readonly directory?: string
   /** Default: one in which every use of the world fails. */
   readonly world?: World | 'real'
+  /** What a person at the terminal answers to every question; default: nobody is there. */
+  readonly answer?: string
 }
 
 const forbidden = (): never => {
@@ -39,7 +41,11 @@ export function start(words: readonly string[], options: TerminalOptions = {}): 
   const io = {
     out: (line: string): void => void out.push(line),
     err: (line: string): void => void err.push(line),
-    isTerminal: false,
+    ask: async (question: string): Promise<string> => {
+      out.push(question)
+      return options.answer ?? ''
+    },
+    isTerminal: options.answer !== undefined,
     environment: options.environment ?? {},
     directory: options.directory ?? tmpdir(),
   }

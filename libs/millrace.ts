@@ -33,7 +33,9 @@ export type { ReadOf, Schema, WriteOf } from './dataflow/schema.ts'
 export type {
   Aggregation,
   AnyStream,
+  AsyncCall,
   BranchesOf,
+  EffectOptions,
   Emission,
   FinalStep,
   GroupedTable,

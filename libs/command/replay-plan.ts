@@ -53,7 +53,6 @@ async function planOf(target: ReplayTarget): Promise<ReplayPlan> {
   ]
   const existing = await log.admin.describeTopics(wanted)
   const role = roleOf(state, topology.version)
-  const loops = wiring.sinks.filter((sink) => wiring.externalInputs.includes(sink))
   const liveReads = state.live === undefined ? [] : (state.versions.get(state.live)?.facts.inputs ?? [])
   return {
     application: topology.name,
@@ -65,7 +64,6 @@ async function planOf(target: ReplayTarget): Promise<ReplayPlan> {
     problems: [
       ...(role === 'live' ? [`v${topology.version} is the live version: give the new topology a higher one`] : []),
       ...(state.live === undefined ? ['no version is live yet: the first one needs no replay, start it with millrace run'] : []),
-      ...loops.map((topic) => `it reads ${topic} and writes it too: in shadow it would read the results of the live version`),
     ],
     warnings: warningsOf(inputs, liveReads),
   }

@@ -3,6 +3,7 @@ import { childrenOf, isRekey, isTable } from './graph.ts'
 import type { AggregateNode, GraphNode, GroupAggregateNode, LatestNode, ProcessNode, SinkNode, WindowNode } from './graph.ts'
 import { keyByShape, keyCodecOf } from './key-bytes.ts'
 import { Current } from './operators/current.ts'
+import { EffectOperator } from './operators/effect.ts'
 import { changeReceiverOf, NOWHERE, receiverOf, StepCount } from './operators/operator.ts'
 import type { Alarm, ChangeReceiver, FlushingStep, Prefetcher, Receiver, TickingStep, TimedStep } from './operators/operator.ts'
 import { GroupByOperator, KeyByOperator, RepartitionWriter, SinkOperator, TableSinkOperator } from './operators/outputs.ts'
@@ -217,6 +218,9 @@ class Assembly {
         return
       case 'process':
         this.#addProcess(node)
+        return
+      case 'effect':
+        this.#receivers.set(node, new EffectOperator(node, this.#host, this.#next(node), this.#count(node.name)))
     }
   }
 

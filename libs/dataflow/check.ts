@@ -105,6 +105,7 @@ function wordOf(node: NamedNode): string {
     case 'latest':
     case 'window':
     case 'process':
+    case 'effect':
       return `${node.kind}()`
   }
 }
@@ -143,7 +144,7 @@ function deadEndProblems(nodes: readonly GraphNode[]): Problem[] {
   return nodes.flatMap((node): Problem[] => {
     if (node.kind === 'sink' || node.kind === 'side' || isRead(node)) return []
     if (isStateful(node) && isTable(node)) return []
-    if (node.kind === 'process' && !node.emits) return []
+    if (node.kind === 'effect' || (node.kind === 'process' && !node.emits)) return []
     if (node.kind === 'branch' && anySideRead(node)) return []
     return [{ code: 'MR1005', at: node.at, message: `${described(node)} leads nowhere: end it with to(topic), or remove it` }]
   })

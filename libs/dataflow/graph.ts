@@ -124,6 +124,13 @@ export interface ProcessNode extends Placed, Named {
   readonly onRecord: (value: unknown, context: unknown) => unknown
   readonly onTimer: Readonly<Record<string, (at: number, context: unknown) => unknown>>
 }
+export interface EffectNode extends Placed, Named {
+  readonly kind: 'effect'
+  readonly run: (value: unknown, call: unknown) => Promise<unknown>
+  readonly timeoutMs: number
+  readonly concurrency: number
+  readonly order: 'per-key' | 'none'
+}
 export interface TableStepNode extends Placed {
   readonly kind: 'table-map' | 'table-filter'
   readonly fn: (value: unknown, key: unknown) => unknown
@@ -150,11 +157,12 @@ export type GraphNode =
   | GroupAggregateNode
   | WindowNode
   | ProcessNode
+  | EffectNode
   | TableStepNode
   | ChangesNode
   | SinkNode
 export type StatefulNode = AggregateNode | LatestNode | GroupAggregateNode | WindowNode | ProcessNode
-export type NamedNode = StatefulNode | RekeyNode
+export type NamedNode = StatefulNode | RekeyNode | EffectNode
 
 export const isRekey = (node: GraphNode): node is RekeyNode => node.kind === 'key-by' || node.kind === 'group-by'
 
@@ -170,7 +178,7 @@ export function isStateful(node: GraphNode): node is StatefulNode {
       return false
   }
 }
-export const isNamed = (node: GraphNode): node is NamedNode => isStateful(node) || isRekey(node)
+export const isNamed = (node: GraphNode): node is NamedNode => isStateful(node) || isRekey(node) || node.kind === 'effect'
 
 /** Results are rows that replace each other. */
 export function isTable(node: GraphNode): boolean {

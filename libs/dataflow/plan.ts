@@ -106,6 +106,21 @@ export interface TaskHost {
   ): void
   /** Wall clock, epoch ms (processing-time timers). */
   now(): number
+  /** Hands over a call to the world; made after the commit, by the live version only. */
+  effect(call: EffectCall): void
+}
+
+/** One call of an effect step. */
+export interface EffectCall {
+  readonly step: string
+  readonly key: unknown
+  readonly keyBytes: KeyBytes
+  readonly value: unknown
+  readonly position: { readonly topic: string; readonly partition: number; readonly offset: bigint }
+  readonly timeoutMs: number
+  readonly concurrency: number
+  readonly order: 'per-key' | 'none'
+  run(signal: AbortSignal): Promise<unknown>
 }
 
 /** A record of the log, before it is decoded. */

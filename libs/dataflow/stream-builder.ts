@@ -2,6 +2,8 @@
  * What stands behind Stream, KeyedStream and Table: it writes nodes into the graph. The interfaces of streams.ts have checked the
  * types where the user called; here values are unknown, and only what the compiler cannot see (or plain JavaScript) is checked.
  */
+import { addEffect } from './effect-spec.ts'
+import type { EffectSpec } from './effect-spec.ts'
 import { callSite } from './call-site.ts'
 import type { AnyFormat } from './format.ts'
 import { keyByShape } from './key-bytes.ts'
@@ -271,6 +273,12 @@ export class StreamBuilder extends Builder {
       keyFormat,
     })
     return new StreamBuilder(graph, node, node.sides)
+  }
+
+  effect(name: string, spec: EffectSpec): StreamBuilder {
+    const keyFormat = this.keyed('effect')
+    this.mustBeFunction(spec.run, 'effect')
+    return new StreamBuilder(this.graph, addEffect(this.graph, name, spec, this.node, keyFormat))
   }
 
   apply<R>(name: string, operator: (input: StreamBuilder) => R): R {

@@ -82,9 +82,28 @@ export interface KeyedStream<K, out V> extends AnyStream<V>, StreamKeyedBy<K, V>
     name: string,
     spec: Processor<K, V, S, T, Out, X> & OnTimers<T, ProcessContext<K, S, T, Out, X>>,
   ): Processed<K, Out, X>
+  /**
+   * Calls the world (an HTTP request, a message to a person) for each record and passes the record on. The call is made after the
+   * commit of the record, at most once for each input position, and only by the live version: a version in shadow counts and lists
+   * its calls. A call that fails or takes longer than `timeout` is counted and not made again.
+   */
+  effect(name: string, spec: EffectOptions & { readonly run: (value: V, call: AsyncCall<K>) => Promise<unknown> }): KeyedStream<K, V>
   /** Runs an operator of your own and puts `name/` before every name inside. */
   apply<R>(name: string, operator: (input: KeyedStream<K, V>) => R): R
   to(topic: OutputTopic<K, V>): void
+}
+
+export interface EffectOptions {
+  /** How long one call may take; then `call.signal` is aborted and the call counts as failed. */
+  readonly timeout: Duration
+  /** Calls of one task at a time. Default 16. */
+  readonly concurrency?: number | undefined
+  /** `per-key`, the default: calls for one key one after another, in the order of its records. */
+  readonly order?: 'per-key' | 'none' | undefined
+}
+/** What the record's call is given; unlike Meta it may be kept. */
+export interface AsyncCall<K> extends Meta<K> {
+  readonly signal: AbortSignal
 }
 
 /** A step with further outputs: late records, declared side outputs. */

@@ -55,14 +55,6 @@ export const switchCodes: readonly FaultEntry[] = [
     example: 'v2 of shop still has 3 workers in its group shop.v2: stop them first; nothing was deleted',
   },
   {
-    code: 'MR2067',
-    title: 'A topology that reads what it writes cannot run in shadow',
-    story:
-      'In shadow results go to topics of their own, so it would read the results of the live version instead of its own. Nothing was changed.',
-    cure: 'Split the topology in two applications, or write the loop inside of it.',
-    example: 'v2 of shop reads balances and writes it too',
-  },
-  {
     code: 'MR2068',
     title: 'The place of the live version cannot be taken',
     story:

@@ -96,6 +96,7 @@ function programOf(build: (flow: Flow) => void): TaskProgram {
     partitionsOf: () => 4,
     now: () => 4e12,
     emit: () => undefined,
+    effect: () => undefined,
   })
 }
 

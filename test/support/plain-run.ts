@@ -62,6 +62,7 @@ class PlainTask {
       store: (step) => this.stores.store(step),
       partitionsOf: () => this.#run.partitions,
       now: () => this.#run.now,
+      effect: () => undefined,
       emit: (output, partition, key, value, timestamp, stamp, headers) => {
         const target = this.plan.outputs[output]
         if (target === undefined) throw new RangeError(`no output ${output}`)

@@ -15,10 +15,11 @@ import type { Clock } from '../ports/clock.ts'
 import { partitionId } from '../ports/log.ts'
 import type { GroupIdentity, PartitionId, TransactionalProducer } from '../ports/log.ts'
 import { COMMIT_KEY, encodeCommitRecord, encodeMarker } from '../task/commit-record.ts'
-import type { CommitRecord } from '../task/commit-record.ts'
+import type { CommitRecord, Repeats } from '../task/commit-record.ts'
 import { commitTransaction } from '../task/commit.ts'
 import type { CommitProbe } from '../task/commit.ts'
 import { TaskLedger, markOf } from '../task/task-ledger.ts'
+import { TaskTime } from '../task/task-time.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
 
 export interface TaskReset {
@@ -35,6 +36,16 @@ export interface TaskReset {
   readonly epoch: number
   readonly positions: ReadonlyMap<PartitionId, number>
   identity(): GroupIdentity
+}
+
+/** The furthest that it ever came, by position and by event time. */
+function repeatsOf(task: TaskWiring, { positions, repeats, ...record }: CommitRecord): Repeats {
+  const furthest = task.inputs
+    .filter((input) => input.external !== undefined)
+    .map(({ id }) => [id, Math.max(positions[id] ?? 0, repeats?.positions[id] ?? 0)] as const)
+  const inputs = task.inputs.map(({ id, external, upstream }) => ({ id, outOfOrdernessMs: external?.outOfOrdernessMs, upstream }))
+  const watermark = Math.max(new TaskTime(inputs, record).watermark, repeats?.watermark ?? -Infinity)
+  return { positions: Object.fromEntries(furthest), watermark: Number.isFinite(watermark) ? watermark : undefined }
 }
 
 export async function resetTask(reset: TaskReset): Promise<TaskLedger> {
@@ -56,6 +67,7 @@ export async function resetTask(reset: TaskReset): Promise<TaskLedger> {
     firstNeeded: Object.fromEntries(steps.map((step) => [step, begins(step)])),
     changelogEnds: Object.fromEntries(steps.map((step) => [step, begins(step) + 1])),
     acquisition: reset.acquisition,
+    repeats: repeatsOf(task, reset.record),
   }
   const changelogs = Object.fromEntries(steps.map((step) => [step, begins(step) + 1]))
   const value = encodeCommitRecord(record)

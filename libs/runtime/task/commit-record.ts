@@ -47,6 +47,14 @@ export interface CommitRecord {
   readonly switchId: number
   /** Repartition input partition → upstream task → newest switch whose cut marker was read. */
   readonly cutsIn: SavedCuts
+  /** Where the task stood before resets of offsets: calls to the world for what is below were made then. */
+  readonly repeats?: Repeats | undefined
+}
+
+export interface Repeats {
+  readonly positions: Readonly<Record<string, number>>
+  /** Undefined: it had none. */
+  readonly watermark: number | undefined
 }
 
 export const COMMIT_KEY: Uint8Array = Buffer.from([0x63])

@@ -35,6 +35,7 @@ export function decodeItem(program: TaskProgram, queue: InputQueue, raw: LogReco
   }
   let headers = raw.headers
   let stamp: number | undefined
+  let repeated = false
   if (wiring.repartition !== undefined) {
     const meaning = readRepartition(raw.headers)
     if (meaning.kind === 'foreign') return { kind: 'dropped', why: 'foreign', raw }
@@ -44,10 +45,11 @@ export function decodeItem(program: TaskProgram, queue: InputQueue, raw: LogReco
     if (meaning.kind === 'marker') return { kind: 'marker', task: meaning.task, watermark: meaning.watermark, raw }
     headers = meaning.headers
     stamp = meaning.stamp
+    repeated = meaning.repeated
   }
   try {
     const record = program.read(wiring.input, wiring.partition, headers === raw.headers ? raw : { ...raw, headers })
-    return { kind: 'record', record, stamp, raw }
+    return { kind: 'record', record, stamp, repeated, raw }
   } catch (error) {
     if (!(error instanceof RecordRefused)) throw error
     return { kind: 'refused', reason: error.reason, message: error.message, stack: undefined, attempt: 1, raw }

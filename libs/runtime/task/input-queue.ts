@@ -10,7 +10,13 @@ import type { InputWiring } from '../worker/wiring.ts'
 
 /** What stands next in a partition. Everything but a record is taken at once, whatever its time. */
 export type InputItem =
-  | { readonly kind: 'record'; readonly record: InputRecord; readonly stamp: number | undefined; readonly raw: LogRecord }
+  | {
+      readonly kind: 'record'
+      readonly record: InputRecord
+      readonly stamp: number | undefined
+      readonly repeated: boolean
+      readonly raw: LogRecord
+    }
   | { readonly kind: 'marker'; readonly task: string; readonly watermark: number; readonly raw: LogRecord }
   | { readonly kind: 'cut'; readonly task: string; readonly watermark: number; readonly s: number; readonly raw: LogRecord }
   | {

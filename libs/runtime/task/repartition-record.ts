@@ -1,7 +1,7 @@
 /**
  * What travels through a repartition topic besides the user's bytes (engine.md 5). Pure.
  *
- *     data record     header `mr` = epoch u32 | stamp f64 (only where the stamp is above the event time)
+ *     data record     header `mr` = epoch u32 | stamp f64 (only where the stamp is above the event time) | 1 u8 (only where it repeats)
  *     watermark marker  key null, value null, header `mw` = epoch u32 | watermark f64 | name of the upstream task (UTF-8)
  *     cut marker        key null, value null, header `mc` = epoch u32 | watermark f64 | switch f64 | name of the upstream task (UTF-8)
  *
@@ -14,6 +14,8 @@ const MARKER = 'mw'
 const CUT = 'mc'
 
 export class RepartitionHeaders {
+  /** What is written now comes of input that was processed before a reset of offsets: calls to the world are not made again for it. */
+  repeated = false
   readonly #plain: readonly Header[]
   readonly #epoch: number
 
@@ -26,11 +28,20 @@ export class RepartitionHeaders {
 
   /** Headers of a data record: the user's, then ours. */
   of(timestamp: number, stamp: number, user: readonly Header[]): readonly Header[] {
+    if (this.repeated) return this.#repeatedOf(timestamp, stamp, user)
     if (stamp <= timestamp && user.length === 0) return this.#plain
     if (stamp <= timestamp) return [...user, ...this.#plain]
     const value = Buffer.alloc(12)
     value.writeUInt32BE(this.#epoch)
     value.writeDoubleBE(stamp, 4)
+    return [...user, [DATA, value]]
+  }
+
+  #repeatedOf(timestamp: number, stamp: number, user: readonly Header[]): readonly Header[] {
+    const stamped = stamp > timestamp
+    const value = Buffer.alloc(stamped ? 13 : 5, 1)
+    value.writeUInt32BE(this.#epoch)
+    if (stamped) value.writeDoubleBE(stamp, 4)
     return [...user, [DATA, value]]
   }
 
@@ -56,23 +67,31 @@ export class RepartitionHeaders {
 }
 
 export type RepartitionMeaning =
-  | { readonly kind: 'record'; readonly epoch: number; readonly stamp: number; readonly headers: readonly Header[] }
+  | {
+      readonly kind: 'record'
+      readonly epoch: number
+      readonly stamp: number
+      readonly repeated: boolean
+      readonly headers: readonly Header[]
+    }
   | { readonly kind: 'marker'; readonly epoch: number; readonly task: string; readonly watermark: number }
   | { readonly kind: 'cut'; readonly epoch: number; readonly task: string; readonly watermark: number; readonly s: number }
   /** Not written by Millrace: somebody else writes to an internal topic. */
   | { readonly kind: 'foreign' }
 
+const DATA_LENGTHS: readonly number[] = [4, 5, 12, 13]
 const NO_USER_HEADERS: readonly Header[] = Object.freeze([])
 
 export function readRepartition(headers: readonly Header[]): RepartitionMeaning {
   const own = headers[headers.length - 1]
   if (own === undefined) return { kind: 'foreign' }
   const bytes = Buffer.from(own[1].buffer, own[1].byteOffset, own[1].byteLength)
-  if (own[0] === DATA && (bytes.length === 4 || bytes.length === 12)) {
+  if (own[0] === DATA && DATA_LENGTHS.includes(bytes.length)) {
     return {
       kind: 'record',
       epoch: bytes.readUInt32BE(),
-      stamp: bytes.length === 12 ? bytes.readDoubleBE(4) : -Infinity,
+      stamp: bytes.length >= 12 ? bytes.readDoubleBE(4) : -Infinity,
+      repeated: bytes.length % 2 === 1,
       headers: headers.length === 1 ? NO_USER_HEADERS : headers.slice(0, -1),
     }
   }

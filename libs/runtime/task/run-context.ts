@@ -1,8 +1,10 @@
 /** What one stretch of a task's work needs from around it, and what it leaves behind when it fails. */
 import type { CommitRecord } from './commit-record.ts'
+import type { EffectCall } from '../../dataflow/plan.ts'
 import type { CommitProbe } from './commit.ts'
 import type { Poison } from './decode.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { EffectRunner } from '../effects/effect-runner.ts'
 import type { GroupIdentity } from '../ports/log.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { VersionSwitch } from '../switch/version-switch.ts'
@@ -19,6 +21,7 @@ export interface RunContext {
   readonly clock: Clock
   readonly probe: CommitProbe
   readonly switching: VersionSwitch
+  readonly effects: EffectRunner
   readonly deadLetters: { readonly topic: string; readonly partitions: number }
   /** Up to here records are committed one by one. */
   readonly careful: Positions | undefined
@@ -35,4 +38,6 @@ export interface RunContext {
 export interface UnsettledLayer {
   readonly record: Pick<CommitRecord, 'n' | 'acquisition' | 'positions'>
   readonly counts: Readonly<TaskCounters>
+  /** Calls to the world that are made if it happened. */
+  readonly effects: readonly EffectCall[]
 }

@@ -2,7 +2,9 @@
 import { RecordRefused } from '../../dataflow/plan.ts'
 import type { Header, TaskProgram } from '../../dataflow/plan.ts'
 import type { TaskState } from '../../state/task-state.ts'
-import type { Outbox } from './outbox.ts'
+import { listedEffect } from '../effects/listed-effect.ts'
+import type { EffectRunner } from '../effects/effect-runner.ts'
+import type { ActiveLayer } from './active-layer.ts'
 import type { RepartitionHeaders } from './repartition-record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { OutputRole } from '../switch/task-switch.ts'
@@ -14,6 +16,7 @@ export interface HostContext {
   readonly clock: Clock
   /** Where results go. */
   readonly role: OutputRole
+  readonly effects: EffectRunner
   recordBytesMax(topic: string): number
 }
 
@@ -34,7 +37,7 @@ export function instantiateProgram(
   state: TaskState,
   epoch: number,
   headers: RepartitionHeaders,
-  outbox: () => Outbox,
+  layer: () => ActiveLayer,
 ): TaskProgram {
   const { task, clock } = context
   const { outputs } = task
@@ -47,6 +50,14 @@ export function instantiateProgram(
     store: (step) => state.cells(step),
     partitionsOf: (output) => outputs[output]?.partitions ?? 1,
     now: () => clock.now(),
+    effect: (call) => {
+      const { counts } = context.effects
+      if (context.role === 'shadow') {
+        counts.inShadow += 1
+        layer().outbox.add(task.effectsTopic, 0, listedEffect(call, task.name, clock.now()))
+      } else if (headers.repeated) counts.repeated += 1
+      else layer().effects.push(call)
+    },
     emit: (output, partition, key, value, timestamp, stamp, user) => {
       const target = outputs[output]
       if (target === undefined) throw new RangeError(`there is no output ${output}`)
@@ -58,7 +69,7 @@ export function instantiateProgram(
         )
       }
       const all = target.repartition ? headers.of(timestamp, stamp, user) : user.length === 0 ? plain : [...user, origin]
-      outbox().add(topics[output] ?? target.topic, partition, { key, value, timestamp, headers: all })
+      layer().outbox.add(topics[output] ?? target.topic, partition, { key, value, timestamp, headers: all })
     },
   })
 }

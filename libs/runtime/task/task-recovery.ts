@@ -5,6 +5,7 @@
 import { Fault } from '../../faults/fault.ts'
 import type { Acquired } from '../acquire/acquire.ts'
 import { NewerEpoch } from './decode.ts'
+import type { EffectRunner } from '../effects/effect-runner.ts'
 import { PoisonList } from './poison-list.ts'
 import { addCounts } from './task-counters.ts'
 import type { TaskCounters, TaskHistory } from './task-counters.ts'
@@ -72,12 +73,14 @@ export class TaskRecovery {
    * The barrier is passed. If the commit record that it found is that of the transaction without an answer, its records count (P5). Fault
    * MR5065 when a record has an epoch that nobody announced.
    */
-  acquired({ found, ledger, wasReset, leftOut }: Acquired, totals: TaskCounters, history: TaskHistory): void {
+  acquired({ found, ledger, wasReset, leftOut }: Acquired, totals: TaskCounters, history: TaskHistory, effects: EffectRunner): void {
     const layer = this.#unsettled
     this.#unsettled = undefined
     this.#lastCode = undefined
-    if (layer !== undefined && found?.n === layer.record.n && found.acquisition === layer.record.acquisition)
+    if (layer !== undefined && found?.n === layer.record.n && found.acquisition === layer.record.acquisition) {
       addCounts(totals, layer.counts)
+      effects.make(layer.effects)
+    }
     if (wasReset) history.resets += 1
     history.leftOut += leftOut
     if (ledger.record.epoch < this.#recordEpoch) throw unannounced(this.#task, this.#recordEpoch, ledger.record.epoch)

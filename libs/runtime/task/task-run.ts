@@ -27,6 +27,7 @@ import type { SealedLayer } from './task-seal.ts'
 import { Cuts } from '../switch/cuts.ts'
 import type { Pace } from '../switch/pace.ts'
 import { TaskHalt } from '../switch/task-halt.ts'
+import type { Repeats } from './commit-record.ts'
 import type { Positions, RunContext, UnsettledLayer } from './run-context.ts'
 
 /** A step ends after this many records or this time, ms, so that heartbeats and other tasks get their turn. */
@@ -47,6 +48,7 @@ export class TaskRun {
   /** The switch that the sealed layer halts for: no record is taken any more. */
   #halting: number | undefined
   #halted = false
+  readonly #repeats: Repeats | undefined
   /** Only in shadow. */
   readonly #pace: Pace | undefined
   #layer = new ActiveLayer()
@@ -70,6 +72,7 @@ export class TaskRun {
     this.#markers = new MarkerPace(task, settings.markerIntervalMs)
     this.#careful = context.careful
     this.#lastCommitAt = context.clock.monotonic() - settings.commitIntervalMs
+    this.#repeats = acquired.ledger.record.repeats
     this.#cuts = new Cuts(task.inputs, acquired.ledger.record.cutsIn)
     this.#halt = new TaskHalt({
       view: context.switching,
@@ -84,7 +87,7 @@ export class TaskRun {
       acquired.state,
       epoch,
       this.#headers,
-      () => this.#layer.outbox,
+      () => this.#layer,
     )
     if (acquired.time.watermark !== -Infinity) this.#advance()
     this.#layer.dirty = false
@@ -116,7 +119,7 @@ export class TaskRun {
     let done = 0
     if (clock.now() >= this.#program.nextTick()) this.#tick()
     const patient = this.#inputs.patient()
-    const most = Math.min(STEP_RECORDS_MAX, this.#pace?.allowance(clock.monotonic()) ?? Infinity)
+    const most = this.#context.effects.full ? 0 : Math.min(STEP_RECORDS_MAX, this.#pace?.allowance(clock.monotonic()) ?? Infinity)
     while (done < most && this.#takeOne(patient)) {
       done += 1
       if ((done & 63) === 0 && clock.monotonic() >= until) break
@@ -179,6 +182,7 @@ export class TaskRun {
         const { record, raw } = item
         if (this.#careful !== undefined) layer.lastRecord = { queue, raw }
         const stamp = item.stamp ?? time.stampOf(queue.index)
+        this.#headers.repeated = item.repeated || raw.offset < (this.#repeats?.positions[queue.wiring.id] ?? 0)
         try {
           layer.counts[this.#program.process(record, stamp)] += 1
         } catch (error) {
@@ -220,6 +224,7 @@ export class TaskRun {
 
   #advance(): void {
     this.#layer.dirty = true
+    this.#headers.repeated = this.acquired.time.watermark <= (this.#repeats?.watermark ?? -Infinity)
     try {
       this.#program.advance(this.acquired.time.watermark)
     } catch (error) {
@@ -319,7 +324,7 @@ export class TaskRun {
     const wasCareful = this.#careful !== undefined
     this.#layer = new ActiveLayer()
     this.#lastCommitAt = now
-    this.#unsettled = { record: sealed.record, counts: layer.counts }
+    this.#unsettled = { record: sealed.record, counts: layer.counts, effects: layer.effects }
     const commit = commitTransaction(
       producer,
       { task: task.name, batches: sealed.batches, identity: identity(), positions: sealed.positions },
@@ -336,6 +341,7 @@ export class TaskRun {
         this.#unsettled = undefined
         this.#markers.committed()
         addCounts(this.totals, layer.counts)
+        this.#context.effects.make(layer.effects)
         this.#halted = halt !== undefined
         this.#context.onCommitted(clock.monotonic() - now)
         this.#context.wake()

@@ -20,12 +20,13 @@ import { TaskRecovery } from './task-recovery.ts'
 import { TaskRun } from './task-run.ts'
 import { continuation, mayAcquire, mayRun } from '../switch/task-switch.ts'
 import type { UnsettledLayer } from './run-context.ts'
-import type { TaskContext } from './task-context.ts'
+import { effectRunner, type TaskContext } from './task-context.ts'
 
 export class Task {
   readonly context: TaskContext
   readonly totals = noCounts()
   readonly history = noHistory()
+  readonly effects: ReturnType<typeof effectRunner>
   readonly restores = new Map<string, RestoreProgress>()
   since: number
   /** When the loop last looked for work: /live watches it. */
@@ -47,6 +48,7 @@ export class Task {
   constructor(context: TaskContext) {
     this.context = context
     this.#recovery = new TaskRecovery(context.task.name, context.settings.heartbeatIntervalMs)
+    this.effects = effectRunner(context, () => this.#latch.ring())
     this.since = context.clock.now()
     this.lastTurnAt = this.since
   }
@@ -157,7 +159,6 @@ export class Task {
     }
     switch (this.#state) {
       case 'assigned':
-        // A version that is not to work yet, or no more, holds nothing.
         if (mayAcquire(this.context.switching.role)) return this.#move('acquire')
         return await this.#latch.wait(this.context.clock, Infinity)
       case 'fencing':
@@ -187,7 +188,7 @@ export class Task {
     })
     this.restores.clear()
     this.#held = held
-    this.#recovery.acquired(held, this.totals, this.history)
+    this.#recovery.acquired(held, this.totals, this.history, this.effects)
     if (held.status !== 'running') {
       this.#move(`found-${held.status}`)
       return
@@ -199,6 +200,7 @@ export class Task {
         recordBytesMax: (topic) => context.recordBytesMax(topic),
         poison: this.#recovery.poison,
         careful: this.#recovery.careful,
+        effects: this.effects,
         wake: () => this.#latch.ring(),
         onCommitted: (ms) => this.#committed(ms),
       },
@@ -374,6 +376,7 @@ export class Task {
   async #closeNow(): Promise<void> {
     try {
       if (this.#state === 'running' && !this.#lost) await this.#run?.finish()
+      if (!this.#lost) await this.effects.idle()
     } finally {
       await this.#release()
       this.#move('close')

@@ -40,6 +40,8 @@ export interface TaskWiring {
   readonly commitTopic: string
   readonly inputs: readonly InputWiring[]
   readonly outputs: readonly OutputWiring[]
+  /** Where a version in shadow lists the calls that it does not make. */
+  readonly effectsTopic: string
   /** Step → changelog topic. */
   readonly changelogs: ReadonlyMap<string, string>
 }
@@ -167,6 +169,7 @@ function wireTask(
     commitTopic: names.commits(sub.name),
     inputs,
     outputs,
+    effectsTopic: names.effects,
     changelogs: new Map(sub.stores.map((store) => [store.step, names.changelog(store.step)])),
   }
 }

@@ -22,6 +22,7 @@ export interface Health {
   readonly doNotScale: boolean
 }
 
+const IDLE_ROLES: ReadonlySet<string> = new Set(['waiting', 'given-up'])
 const ON_THE_WAY: ReadonlySet<string> = new Set(['assigned', 'fencing', 'restoring'])
 
 export function healthOf(status: StatusView, now: number, livenessMs: number): Health {
@@ -50,6 +51,9 @@ const hasWork = (status: StatusView): boolean =>
 function ready(status: StatusView): Verdict {
   const { state } = status.worker
   if (state !== 'running' && state !== 'rebalancing') return { ok: false, why: `the worker is ${state}` }
+  // It is as ready as it can be: a person must start its replay.
+  if (status.role !== null && IDLE_ROLES.has(status.role))
+    return { ok: true, why: `v${status.applicationVersion} is ${status.role} and has nothing to do` }
   const waiting = status.tasks.filter((task) => ON_THE_WAY.has(task.state))
   if (waiting.length > 0)
     return { ok: false, why: `tasks on the way to running: ${waiting.map((task) => `${task.name} (${task.state})`).join(', ')}` }

@@ -48,6 +48,7 @@ const perRestore =
 const OUTCOMES = ['processed', 'filtered', 'late', 'refused'] as const
 const WORKER_STATES = ['starting', 'running', 'rebalancing', 'stopping', 'stopped', 'failed'] as const
 const TASK_STATES = ['assigned', 'fencing', 'restoring', 'running', 'suspended', 'halted', 'retired', 'ended', 'closed', 'stopped'] as const
+const ROLES = ['waiting', 'shadow', 'live', 'retired', 'given-up'] as const
 const INPUT = ['task', 'topic', 'partition']
 
 const worker: readonly MetricDefinition[] = [
@@ -71,6 +72,13 @@ const worker: readonly MetricDefinition[] = [
     labels: ['state'],
     help: 'What is the worker doing? 1 for its state, 0 for the others.',
     read: (s) => WORKER_STATES.map((state) => ({ labels: { state }, value: Number(s.worker.state === state) })),
+  },
+  {
+    name: 'millrace_version_role',
+    type: 'gauge',
+    labels: ['role'],
+    help: 'What does this version do among the versions of the application? 1 for its role, 0 for the others.',
+    read: (s) => (s.role === null ? [] : ROLES.map((role) => ({ labels: { role }, value: Number(s.role === role) }))),
   },
   {
     name: 'millrace_worker_start_time_seconds',
@@ -191,6 +199,33 @@ const tasks: readonly MetricDefinition[] = [
     labels: ['task'],
     help: 'How many repartition records were dropped because their epoch is over, or Millrace did not write them?',
     read: perTask((task) => task.dropped),
+  },
+  {
+    name: 'millrace_effects_total',
+    type: 'counter',
+    labels: ['task', 'outcome'],
+    help: 'How many calls of effect steps were made, failed, were only listed (in_shadow), or left out after a reset (repeated)?',
+    read: (s) =>
+      s.tasks.flatMap(({ name, effects }) => [
+        { labels: { task: name, outcome: 'made' }, value: effects.made },
+        { labels: { task: name, outcome: 'failed' }, value: effects.failed },
+        { labels: { task: name, outcome: 'in_shadow' }, value: effects.inShadow },
+        { labels: { task: name, outcome: 'repeated' }, value: effects.repeated },
+      ]),
+  },
+  {
+    name: 'millrace_effects_waiting',
+    type: 'gauge',
+    labels: ['task'],
+    help: 'How many calls of effect steps are committed and not yet made?',
+    read: perTask((task) => task.effects.waiting),
+  },
+  {
+    name: 'millrace_replay_remaining_records',
+    type: 'gauge',
+    labels: ['task'],
+    help: 'How many records is this version, in shadow, behind the live one?',
+    read: perTask((task) => task.replayRemaining),
   },
   {
     name: 'millrace_left_out_records_total',

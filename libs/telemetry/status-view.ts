@@ -47,6 +47,14 @@ export interface TaskView {
   readonly dropped: number
   readonly leftOut: number
   readonly resets: number
+  readonly effects: {
+    readonly made: number
+    readonly failed: number
+    readonly inShadow: number
+    readonly repeated: number
+    readonly waiting: number
+  }
+  readonly replayRemaining: number | null
   readonly steps: readonly StepView[]
   readonly stores: { readonly sizeBytes: number; readonly cacheHits: number; readonly cacheMisses: number; readonly syncReads: number }
   readonly fault?: { readonly code: string; readonly message: string } | undefined
@@ -56,6 +64,7 @@ export interface StatusView {
   readonly at: number
   readonly application: string
   readonly applicationVersion: number
+  readonly role: string | null
   readonly worker: {
     readonly id: string
     readonly state: string

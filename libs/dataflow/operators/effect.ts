@@ -32,7 +32,7 @@ export class EffectOperator implements Receiver {
       timeoutMs,
       concurrency,
       order,
-      run: async (signal) => await run(value, { key, timestamp, headers, position, signal }),
+      run: (signal) => run(value, { key, timestamp, headers, position, signal }),
     })
     this.#counters.results += 1
     this.#next.push(value, current)

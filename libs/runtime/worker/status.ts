@@ -10,6 +10,8 @@ import type { StepCounters } from '../../dataflow/plan.ts'
 
 export const STATUS_VERSION = 1
 
+export type VersionRole = 'waiting' | 'shadow' | 'live' | 'retired' | 'given-up'
+
 /** Life of a worker. `failed`: it has stopped because of `fault`; the process is about to end. */
 export type WorkerState = 'starting' | 'running' | 'rebalancing' | 'stopping' | 'stopped' | 'failed'
 
@@ -79,7 +81,22 @@ export interface StoreStatus {
   readonly syncReads: number
 }
 
+/** Calls of effect steps, since the worker started. */
+export interface EffectStatus {
+  readonly made: number
+  readonly failed: number
+  /** Not made, since the version is in shadow; listed in its effects topic. */
+  readonly inShadow: number
+  /** Not made again after a reset of offsets. */
+  readonly repeated: number
+  /** Committed, and not yet made. */
+  readonly waiting: number
+}
+
 export interface TaskStatus {
+  readonly effects: EffectStatus
+  /** Offsets between its external inputs and where the live version stands; null: the version is not in shadow. */
+  readonly replayRemaining: number | null
   /** `<sub-topology>.<partition>`. */
   readonly name: string
   readonly subTopology: string
@@ -168,6 +185,8 @@ export interface WorkerStatus {
   readonly at: number
   readonly application: string
   readonly applicationVersion: number
+  /** What the version does among the versions of the application; null: not known yet. */
+  readonly role: VersionRole | null
   readonly worker: WorkerIdentity
   readonly tasks: readonly TaskStatus[]
   readonly totals: TotalStatus

@@ -8,6 +8,7 @@ import type { Task } from '../task/task.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { GroupIdentity } from '../ports/log.ts'
+import type { VersionSwitch } from '../switch/version-switch.ts'
 
 const delays = monitorEventLoopDelay({ resolution: 10 })
 delays.enable()
@@ -22,6 +23,7 @@ const faultStatus = (fault: Error | undefined, at: number): FaultStatus | undefi
 export interface WorkerFacts {
   readonly options: { readonly plan: TopologyPlan; readonly clock: Clock; readonly id?: string; readonly millraceVersion?: string }
   readonly identity: GroupIdentity
+  readonly switching: VersionSwitch | undefined
   readonly state: WorkerState
   readonly startedAt: number
   readonly tasks: ReadonlyMap<string, Task>
@@ -37,6 +39,7 @@ export function workerStatus(worker: WorkerFacts): WorkerStatus {
     at: now,
     application: plan.name,
     applicationVersion: plan.version,
+    role: worker.switching?.role ?? null,
     worker: {
       id: id ?? `${process.pid}`,
       member: worker.identity.memberId,
@@ -59,7 +62,7 @@ export function workerStatus(worker: WorkerFacts): WorkerStatus {
 function lastTurnOf(tasks: Iterable<Task>, now: number): number {
   let oldest = now
   for (const task of tasks) {
-    const waits = task.state === 'running' && task.run?.queues.some((queue) => !queue.empty) === true
+    const waits = task.state === 'running' && task.run?.queues.some((queue) => !queue.empty && !queue.ended) === true
     if (waits) oldest = Math.min(oldest, task.lastTurnAt)
   }
   return oldest
@@ -94,6 +97,8 @@ function taskStatus(task: Task, now: number): TaskStatus {
     dropped: task.totals.dropped,
     leftOut: task.history.leftOut,
     resets: task.history.resets,
+    effects: { ...task.effects.counts, waiting: task.effects.waiting },
+    replayRemaining: replayRemaining(task),
     steps: run?.program.counters ?? [],
     stores: {
       sizeBytes: state?.sizeBytes() ?? 0,
@@ -103,6 +108,18 @@ function taskStatus(task: Task, now: number): TaskStatus {
     },
     fault: faultStatus(task.fault, task.since),
   }
+}
+
+function replayRemaining(task: Task): number | null {
+  const { switching } = task.context
+  if (switching.role !== 'shadow' || task.run === undefined) return null
+  let remaining = 0
+  for (const { wiring, position, end } of task.run.queues) {
+    if (wiring.external === undefined) continue
+    const gate = switching.limitOf(wiring.id)
+    remaining += Math.max(0, (gate === Infinity ? (end ?? position) : gate) - position)
+  }
+  return remaining
 }
 
 function inputStatus(queue: InputQueue, task: Task, now: number): InputStatus {

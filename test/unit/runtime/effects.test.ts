@@ -66,6 +66,7 @@ describe('effects', () => {
     world = await TwoVersions.open(notifying(1), notifying(2))
     await send('a')
     const first = world.app.launch({ release: notifying(1), dies: { at: 'after-end-of-transaction', nth: 2 } })
+    // Its start ends with it.
     first.ready.catch(() => undefined)
     await world.app.until(() => first.seat.killed, 'the worker dies')
     await world.startOld()
@@ -78,6 +79,7 @@ describe('effects', () => {
     world = await TwoVersions.open(notifying(1), notifying(2))
     await send('a')
     const first = world.app.launch({ release: notifying(1), dies: { at: 'before-end-of-transaction', nth: 2 } })
+    // Its start ends with it.
     first.ready.catch(() => undefined)
     await world.app.until(() => first.seat.killed, 'the worker dies')
     expect(pages()).toEqual([])

@@ -93,6 +93,7 @@ describe('the list of metrics', () => {
       'partition',
       'step',
       'state',
+      'role',
       'outcome',
       'quantile',
       'code',

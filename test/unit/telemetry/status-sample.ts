@@ -41,6 +41,8 @@ export const runningTask: TaskStatus = {
   dropped: 0,
   leftOut: 0,
   resets: 0,
+  effects: { made: 0, failed: 0, inShadow: 0, repeated: 0, waiting: 0 },
+  replayRemaining: null,
   steps: [{ step: 'demand', records: 80, results: 40, late: 2 }],
   stores: { sizeBytes: 4_096, cacheHits: 60, cacheMisses: 20, syncReads: 1 },
 }
@@ -63,6 +65,7 @@ export function statusOf(tasks: readonly TaskStatus[], change: Partial<WorkerSta
     at: NOW,
     application: 'surge',
     applicationVersion: 1,
+    role: 'live',
     worker: {
       id: 'w1',
       member: 'm1',

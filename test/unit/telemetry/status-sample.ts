@@ -42,7 +42,7 @@ export const runningTask: TaskStatus = {
   leftOut: 0,
   resets: 0,
   effects: { made: 0, failed: 0, inShadow: 0, repeated: 0, waiting: 0 },
-  replayRemaining: null,
+  replayRemaining: 12,
   steps: [{ step: 'demand', records: 80, results: 40, late: 2 }],
   stores: { sizeBytes: 4_096, cacheHits: 60, cacheMisses: 20, syncReads: 1 },
 }

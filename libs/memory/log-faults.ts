@@ -26,7 +26,14 @@ export interface LateArrival {
   readonly arrives: Promise<void>
 }
 
+/** The request takes effect now and is answered; a copy of it that was still on the wire takes effect after `again`, and nobody hears its answer. */
+export interface Repeated {
+  readonly again: Promise<void>
+}
+
+export type Disturbance = LateArrival | Repeated
+
 export interface LogFaults {
-  before?: ((call: LogCall) => undefined | LateArrival | Promise<undefined | LateArrival>) | undefined
+  before?: ((call: LogCall) => undefined | Disturbance | Promise<undefined | Disturbance>) | undefined
   after?: ((call: LogCall) => undefined | Promise<undefined>) | undefined
 }

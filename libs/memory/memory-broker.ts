@@ -48,10 +48,11 @@ export class MemoryBroker {
     await new Promise<void>((resolve) => this.schedule(resolve))
     if (connection.life === 'killed') return noAnswer()
     if (this.faults.before !== undefined) {
-      const late = await this.faults.before(call)
-      if (late !== undefined) {
-        void late.arrives.then(effect).catch((fault: unknown) => this.#onUnseenFault(fault))
-        throw late.fault
+      const disturbed = await this.faults.before(call)
+      if (disturbed !== undefined) {
+        const arrives = 'again' in disturbed ? disturbed.again : disturbed.arrives
+        void arrives.then(effect).catch((fault: unknown) => this.#onUnseenFault(fault))
+        if ('fault' in disturbed) throw disturbed.fault
       }
       if (stateOf(connection) === 'killed') return noAnswer()
     }

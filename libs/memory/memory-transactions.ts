@@ -146,7 +146,7 @@ export class MemoryTransactions {
       return undefined
     }
     // A marker is written in the end, whatever happens: that is what "decided" means.
-    return Promise.resolve(delay instanceof Promise ? delay : delay.arrives).then(write, write)
+    return Promise.resolve(delay instanceof Promise ? delay : 'again' in delay ? delay.again : delay.arrives).then(write, write)
   }
 }
 

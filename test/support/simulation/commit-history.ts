@@ -11,7 +11,12 @@ interface Followed {
   last: CommitRecord | undefined
   /** 'acquisition n' of all that were committed. */
   readonly happened: Set<string>
+  /** And what they stand for. */
+  readonly stands: Set<string>
 }
+
+type Standing = Pick<CommitRecord, 'n' | 'positions'>
+const standingOf = ({ n, positions }: Standing): string => `${n} ${JSON.stringify(Object.entries(positions).toSorted())}`
 
 const nameOf = ({ acquisition, n }: Pick<CommitRecord, 'acquisition' | 'n'>): string => `${acquisition} ${n}`
 
@@ -34,9 +39,14 @@ export class CommitHistory {
     return this.#followed.get(`${topic}:${partition}`)?.happened.has(nameOf(record)) ?? false
   }
 
+  /** Whether a commit of that number and those positions ever happened. */
+  knows(topic: string, partition: number, standing: Standing): boolean {
+    return this.#followed.get(`${topic}:${partition}`)?.stands.has(standingOf(standing)) ?? false
+  }
+
   catchUp(topic: string, partition: number): void {
     const id = `${topic}:${partition}`
-    const held = this.#followed.get(id) ?? { next: 0, last: undefined, happened: new Set<string>() }
+    const held = this.#followed.get(id) ?? { next: 0, last: undefined, happened: new Set<string>(), stands: new Set<string>() }
     this.#followed.set(id, held)
     const entries = this.#log.entries(topic, partition)
     let index = entries.length
@@ -55,6 +65,7 @@ export class CommitHistory {
     this.commits += 1
     held.last = record
     held.happened.add(nameOf(record))
+    held.stands.add(standingOf(record))
     if (last === undefined) return
     if (record.n !== last.n + 1) this.violations.push(`${id}: commit ${record.n} follows ${last.n}`)
     for (const [input, position] of Object.entries(last.positions))

@@ -1,7 +1,7 @@
 /** What must hold when a simulated run has come to rest. */
 import { decodeMarker } from '../../../libs/runtime/task/commit-record.ts'
 import type { Task } from '../../../libs/runtime/task/task.ts'
-import type { UnsettledLayer } from '../../../libs/runtime/task/task-run.ts'
+import type { UnsettledLayer } from '../../../libs/runtime/task/run-context.ts'
 import { readChangelogRecord } from '../../../libs/state/changelog.ts'
 import { MARK_KEY, REGISTRY_KEY, STEP_BYTES } from '../../../libs/state/key-layout.ts'
 import { memoryHome } from '../../../libs/state/memory-store.ts'
@@ -36,9 +36,15 @@ export async function endingOf(simulation: EngineSimulation): Promise<Ending> {
   // A worker with an empty disk must come to the very state that the others keep.
   await app.run({ home: memoryHome() })
   const restored = contents(app.tasks())
+  // The stops may have committed, too.
+  simulation.followCommits()
+  const placeOf = (name: string) => {
+    const task = [...simulation.tasks].find((one) => one.name === name)?.context.task
+    return task === undefined ? undefined : { topic: task.commitTopic, partition: task.partition }
+  }
   const notes = app.seats.filter(({ killed }) => !killed).flatMap((seat) => seat.notes)
   happenings.count('commit', commits.commits)
-  const sound = { storeDifferences: [], changelogDifferences: [], openTransactions: [], positions: [], commits: [], errors: [], moved: [] }
+  const sound = { storeDifferences: [], changelogDifferences: [], openTransactions: [], positions: [], commits: [], marks: [], errors: [], moved: [] }
   return {
     expected: { ...scenario.expected(inputs.records), counted: inputs.records.flat().length, ...sound },
     found: {
@@ -49,6 +55,7 @@ export async function endingOf(simulation: EngineSimulation): Promise<Ending> {
       openTransactions,
       positions,
       commits: commits.violations,
+      marks: simulation.marks.unknownTo(commits, placeOf),
       errors: notes.filter(({ level }) => level === 'error').map(({ message }) => message),
       // Nobody moves offsets here.
       moved: notes.filter(({ message }) => /offsets were (set|missing)/.test(message)).map(({ message }) => message),

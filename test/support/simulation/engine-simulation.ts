@@ -2,7 +2,7 @@
  * One application, one seed: what runs, on how many partitions and workers, with which settings, in which weather, and what is done to it step
  * after step. The same seed is the same run. What must hold in the end is in ending.ts.
  */
-import type { CommitPoint } from '../../../libs/runtime/task/commit.ts'
+import type { CommitPoint, ProbePoint } from '../../../libs/runtime/task/commit.ts'
 import type { Task } from '../../../libs/runtime/task/task.ts'
 import { memoryHome } from '../../../libs/state/memory-store.ts'
 import type { MemoryHome } from '../../../libs/state/memory-store.ts'
@@ -16,6 +16,7 @@ import { InputHistory } from './input-history.ts'
 import type { Draft, Scenario } from './scenario.ts'
 import { flushesScenario } from './flushes-scenario.ts'
 import { sessionsScenario } from './sessions-scenario.ts'
+import { MarkHistory } from './mark-history.ts'
 import { SlowHome } from './slow-home.ts'
 import { tablesScenario } from './tables-scenario.ts'
 import { Weather } from './weather.ts'
@@ -51,6 +52,7 @@ export class EngineSimulation {
   readonly app: MemoryApplication
   readonly inputs: InputHistory
   readonly commits: CommitHistory
+  readonly marks = new MarkHistory()
   readonly partitions: number
   readonly loader: BulkLoader
   readonly weather: Weather
@@ -60,6 +62,8 @@ export class EngineSimulation {
   readonly #workersMax: number
   readonly #disks: readonly Disk[]
   readonly #diskOf = new Map<Seat, Disk>()
+  /** Who waits for a stop that may end otherwise. */
+  readonly #deaths = new Map<Seat, () => void>()
   readonly #frozen: [memberId: string, seat: Seat][] = []
   #sent = 0
   #steps = 0
@@ -165,18 +169,18 @@ export class EngineSimulation {
     disk.used = true
     const { seat, ready } = this.app.launch({
       home: disk.home,
-      stores: new SlowHome(disk.home, this.app.clock, () => this.weather.storeDelayMs()),
+      stores: new SlowHome(disk.home, this.app.clock, this.marks, () => this.weather.storeDelayMs()),
       probe: (task, point) => this.#onCommitPoint(seat, task, point),
     })
     this.happenings.note('start', seat.connection.name)
     this.#diskOf.set(seat, disk)
     // A start that fails is a worker that its orchestrator starts again.
     ready.catch((error: unknown) => {
-      if (!seat.killed) this.kill(seat, `start failed: ${error instanceof Error ? error.name : 'no error'}`)
+      if (seat.alive) this.kill(seat, `start failed: ${error instanceof Error ? error.name : 'no error'}`)
     })
   }
 
-  #onCommitPoint(seat: Seat, task: string, point: CommitPoint): void {
+  #onCommitPoint(seat: Seat, task: string, point: ProbePoint): void {
     const found = seat.worker.tasks.get(task)
     if (found !== undefined) this.tasks.add(found)
     if (this.#dying?.seat !== seat || this.#dying.point !== point) return
@@ -189,13 +193,21 @@ export class EngineSimulation {
     this.happenings.note(how, seat.connection.name)
     this.app.kill(seat)
     this.#freeDisk(seat)
+    this.#deaths.get(seat)?.()
   }
 
   async stop(seat: Seat): Promise<void> {
     this.happenings.note('stop', seat.connection.name)
     seat.alive = false
-    await this.app.during(seat.worker.stop())
-    this.#freeDisk(seat)
+    // It may die on the way.
+    const stopped = seat.worker.stop().finally(() => this.#freeDisk(seat))
+    await this.app.during(Promise.race([stopped, this.#deathOf(seat)]))
+  }
+
+  async #deathOf(seat: Seat): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#deaths.set(seat, resolve)
+    await promise
   }
 
   #freeDisk(seat: Seat): void {

@@ -5,7 +5,7 @@
 import { json, seconds, text, topic, topology, type, valueState } from 'millrace'
 import type { Dice } from './dice.ts'
 import { drawEventTime, EVENT_TIME_START, GARBAGE, parsed } from './scenario.ts'
-import type { Draft, Facts, History, Outcome, Received, Scenario } from './scenario.ts'
+import type { Draft, Facts, Outcome, Received, Scenario } from './scenario.ts'
 import { nextLink } from './windows-scenario.ts'
 import type { Link } from './windows-scenario.ts'
 

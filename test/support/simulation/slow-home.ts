@@ -1,21 +1,27 @@
-/** The stores of one worker as it sees them: what asks the disk may take its time. A read looks at the moment it is asked, a write happens in the end. */
+/**
+ * The stores of one worker as it sees them: what asks the disk may take its time, and what is written is watched. A read looks at the moment it
+ * is asked, a write happens in the end.
+ */
 import type { Clock } from '../../../libs/runtime/ports/clock.ts'
+import type { MarkHistory } from './mark-history.ts'
 import type { ClearRange, Store, StoreEntry, StoreHome, StoreWrite } from '../../../libs/state/store.ts'
 
 export class SlowHome implements StoreHome {
   readonly #home: StoreHome
   readonly #clock: Clock
+  readonly #marks: MarkHistory
   readonly #delayMs: () => number
 
   /** `delayMs` is asked at each read and write; 0: at once. */
-  constructor(home: StoreHome, clock: Clock, delayMs: () => number) {
+  constructor(home: StoreHome, clock: Clock, marks: MarkHistory, delayMs: () => number) {
     this.#home = home
     this.#clock = clock
+    this.#marks = marks
     this.#delayMs = delayMs
   }
 
   async open(task: string): Promise<Store> {
-    return new SlowStore(await this.#home.open(task), this.#clock, this.#delayMs)
+    return new SlowStore(task, await this.#home.open(task), this.#clock, this.#marks, this.#delayMs)
   }
   async wipe(task: string): Promise<void> {
     await this.#home.wipe(task)
@@ -29,13 +35,17 @@ export class SlowHome implements StoreHome {
 }
 
 class SlowStore implements Store {
+  readonly #task: string
   readonly #store: Store
   readonly #clock: Clock
+  readonly #marks: MarkHistory
   readonly #delayMs: () => number
 
-  constructor(store: Store, clock: Clock, delayMs: () => number) {
+  constructor(task: string, store: Store, clock: Clock, marks: MarkHistory, delayMs: () => number) {
+    this.#task = task
     this.#store = store
     this.#clock = clock
+    this.#marks = marks
     this.#delayMs = delayMs
   }
 
@@ -52,10 +62,12 @@ class SlowStore implements Store {
   }
   async write(writes: readonly StoreWrite[]): Promise<void> {
     await this.#wait()
+    this.#marks.note(this.#task, writes)
     await this.#store.write(writes)
   }
   async clearRanges(ranges: readonly ClearRange[], writes: readonly StoreWrite[]): Promise<void> {
     await this.#wait()
+    this.#marks.note(this.#task, writes)
     await this.#store.clearRanges(ranges, writes)
   }
   sizeBytes(): number {

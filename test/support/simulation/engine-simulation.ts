@@ -36,7 +36,9 @@ const points: readonly [CommitPoint, ...CommitPoint[]] = [
   'after-end-of-transaction',
   'after-store-write',
 ]
-/** Longer than every time-out, and than tombstones are kept. */
+/** Longer than every time-out. */
+const LONG_MS = 200_000
+/** And than tombstones are kept. */
 const NIGHT_MS = 25 * 3_600_000
 /** A status costs more than a step. */
 const STATUS_EVERY = 16
@@ -160,7 +162,7 @@ export class EngineSimulation {
       rest -= weight
       if (rest < 0) return await deed()
     }
-    await this.app.clock.pass(dice.below(20_000))
+    await this.app.clock.pass(dice.below(dice.oneOf([20_000, 20_000, LONG_MS])))
   }
 
   start(): void {
@@ -255,7 +257,8 @@ export class EngineSimulation {
     this.followCommits()
     this.happenings.note('compaction')
     for (const name of await this.app.log.admin.listTopics()) {
-      if (!name.endsWith('.changelog') && !name.endsWith('.commits') && !name.endsWith('.control')) continue
+      const isCompacted = ['.changelog', '.commits', '.control'].some((kind) => name.startsWith(this.app.group) && name.endsWith(kind))
+      if (!isCompacted) continue
       this.app.log.compact(name, { purgeTombstones: purgeTombstones && name.endsWith('.changelog') })
     }
   }
@@ -263,6 +266,8 @@ export class EngineSimulation {
   /** A day without input: what is on unused disks is older than what the changelog still tells, and its tombstones go. */
   async #night(): Promise<void> {
     this.happenings.note('night')
+    // Who is cut off would try again every ten seconds.
+    while (this.#frozen.length > 0) this.#thaw()
     const ends = await this.#changelogEnds()
     await this.app.clock.pass(NIGHT_MS)
     // What was written meanwhile would be too young to go.

@@ -33,8 +33,8 @@ export async function huntBug(bug: PlantedBug, limit: number): Promise<Found> {
     bug: bug.name,
     stallMs: STALL_MS,
     onResult: (result) => {
-      schedules += 1
-      if (result.failures.length > 0) by = result
+      if (by === undefined) schedules += 1
+      if (result.failures.length > 0) by ??= result
       return by === undefined
     },
   })

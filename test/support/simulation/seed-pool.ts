@@ -107,8 +107,9 @@ class SeedPool {
       child.on('message', (result: SeedResult) => {
         if (isOver) return
         under.shift()
-        if (!onResult(result)) this.#stop()
-        feed()
+        if (onResult(result)) return feed()
+        this.#stop()
+        end()
       })
       child.on('close', (code) => breakDown(`the process ended with ${code}: ${complaint}`))
       feed()

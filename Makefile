@@ -7,7 +7,7 @@ export npm_config_update_notifier := false
 export npm_config_loglevel := error
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-full check integration bench kafka-up kafka-down kafka-status format lint types architecture lock docker clean
+.PHONY: help install demo test test-full check integration simulate simulate-bugs bench kafka-up kafka-down kafka-status format lint types architecture lock docker clean
 
 help: ## This list
 	@echo "Millrace: exactly-once stream processing on Kafka. Targets:"
@@ -30,6 +30,12 @@ check: install ## Format, lint, types, architecture, unit, property and simulati
 
 integration: install ## Only the tests on a real Kafka
 	@node test/support/run-tests.ts integration
+
+simulate: install ## Seeded runs of the whole engine in memory: SCHEDULES=n from SEED=n on; SEED=n alone replays that one
+	@node test/support/simulation/simulate.ts schedules=$(SCHEDULES) seed=$(SEED)
+
+simulate-bugs: install ## Bugs planted into the engine: in how many schedules the simulation finds each of them
+	@node test/support/simulation/hunt-bugs.ts
 
 bench: install ## Millrace against Kafka Streams on one broker
 	@node test/benchmark/kappa/main.ts

@@ -18,7 +18,6 @@ type Counted = Record<'all' | 'filtered' | 'late' | 'dropped', number>
 export async function endingOf(simulation: EngineSimulation): Promise<Ending> {
   const { app, scenario, inputs, commits, happenings } = simulation
   await simulation.calmDown()
-  await app.settle()
   // Markers that are held back, and timers of the clock.
   await app.clock.pass(5_000)
   await app.settle()
@@ -44,7 +43,16 @@ export async function endingOf(simulation: EngineSimulation): Promise<Ending> {
   }
   const notes = app.seats.filter(({ killed }) => !killed).flatMap((seat) => seat.notes)
   happenings.count('commit', commits.commits)
-  const sound = { storeDifferences: [], changelogDifferences: [], openTransactions: [], positions: [], commits: [], marks: [], errors: [], moved: [] }
+  const sound = {
+    storeDifferences: [],
+    changelogDifferences: [],
+    openTransactions: [],
+    positions: [],
+    commits: [],
+    marks: [],
+    errors: [],
+    moved: [],
+  }
   return {
     expected: { ...scenario.expected(inputs.records), counted: inputs.records.flat().length, ...sound },
     found: {
@@ -127,7 +135,9 @@ async function findOpenTransactions({ app }: EngineSimulation): Promise<string[]
     Array.from({ length: count }, (_, partition) => ({ topic, partition })),
   )
   const ranges = await app.log.admin.ranges(partitions)
-  return [...ranges].filter(([, { end, lastStable }]) => end !== lastStable).map(([id, { end, lastStable }]) => `${id}: ${lastStable} of ${end}`)
+  return [...ranges]
+    .filter(([, { end, lastStable }]) => end !== lastStable)
+    .map(([id, { end, lastStable }]) => `${id}: ${lastStable} of ${end}`)
 }
 
 /** The local store, the commit record and the group's offsets stand for the same positions and the same commit. */
@@ -143,7 +153,8 @@ async function comparePositions({ app, commits }: EngineSimulation): Promise<str
       const n = decodeMarker(group?.metadata ?? '')?.n
       const three = [group?.position, record?.positions[id], mark?.positions[id]]
       const isSame = new Set(three).size === 1 && n === record?.n && n === mark?.n
-      if (!isSame) wrong.push(`${task.name} ${id}: group ${three[0]} (${n}), record ${three[1]} (${record?.n}), store ${three[2]} (${mark?.n})`)
+      if (!isSame)
+        wrong.push(`${task.name} ${id}: group ${three[0]} (${n}), record ${three[1]} (${record?.n}), store ${three[2]} (${mark?.n})`)
     }
   }
   return wrong

@@ -150,7 +150,7 @@ export class EngineSimulation {
       [6, () => this.#expel(seat)],
       [6, () => this.#rebalance(seat)],
       [7, () => this.#thaw()],
-      [4, () => this.weather.goAway(dice.below(15_000))],
+      [4, () => this.weather.goAway(dice.below(dice.oneOf([1_000, 5_000, 15_000])))],
       [6, () => this.#compact()],
       [7, () => this.weather.arrive()],
       [4, () => this.#expireInput()],
@@ -285,7 +285,9 @@ export class EngineSimulation {
 
   /** Retention takes input that everybody has processed. */
   async #expireInput(): Promise<void> {
-    const task = this.#dice.anyOf([...this.tasks].filter(({ context }) => context.task.inputs.some(({ external }) => external !== undefined)))
+    const task = this.#dice.anyOf(
+      [...this.tasks].filter(({ context }) => context.task.inputs.some(({ external }) => external !== undefined)),
+    )
     if (task === undefined) return
     this.inputs.catchUp()
     this.followCommits()
@@ -308,7 +310,7 @@ export class EngineSimulation {
     }
   }
 
-  /** Nothing goes wrong any more, and somebody works. */
+  /** Nothing goes wrong any more, and somebody works until there is nothing left to do. */
   async calmDown(): Promise<void> {
     this.weather.clear()
     this.#dying = undefined
@@ -316,6 +318,10 @@ export class EngineSimulation {
     await this.app.during(this.loader.close())
     this.inputs.catchUp()
     await this.send(this.scenario.closing(this.partitions, this.inputs.records))
-    if (this.live().length === 0) this.start()
+    // One that was starting may still fail of what went wrong before.
+    do {
+      if (this.live().length === 0) this.start()
+      await this.app.settle()
+    } while (this.live().length === 0)
   }
 }

@@ -73,7 +73,13 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'markers ignored: every offset of the group looks as if somebody had moved it',
-    edits: [{ file: 'libs/runtime/task/commit-record.ts', find: 'if (match?.[1] === undefined) return', replace: 'if (match !== undefined) return' }],
+    edits: [
+      {
+        file: 'libs/runtime/task/commit-record.ts',
+        find: 'if (match?.[1] === undefined) return',
+        replace: 'if (match !== undefined) return',
+      },
+    ],
   },
   {
     name: 'restore one record short',

@@ -57,7 +57,9 @@ export const sessionsScenario: Scenario = {
   draft: drawVisit,
   closing: (partitions, history) => {
     const last = Math.max(EVENT_TIME_START, ...history.flat().map(({ value }) => parsed<Visit>(value)?.at ?? 0))
-    return Array.from({ length: partitions }, (_, partition) => draftOf(partition, `end-${partition}`, { at: last + 600_000, id: 1_000_001 }))
+    return Array.from({ length: partitions }, (_, partition) =>
+      draftOf(partition, `end-${partition}`, { at: last + 600_000, id: 1_000_001 }),
+    )
   },
   expected: (history) => {
     const all: Record<string, string[]> = {}

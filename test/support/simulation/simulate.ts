@@ -36,7 +36,8 @@ const perMinute = (): number => Math.round((done / (performance.now() - startedA
 
 function take({ seed, scenario, failures, happenings, counts: more }: SeedResult): boolean {
   done += 1
-  for (const [kind, number] of Object.entries({ ...more, [`schedule of ${scenario}`]: 1 })) counts.set(kind, (counts.get(kind) ?? 0) + number)
+  for (const [kind, number] of Object.entries({ ...more, [`schedule of ${scenario}`]: 1 }))
+    counts.set(kind, (counts.get(kind) ?? 0) + number)
   if (failures.length > 0) {
     failed += 1
     say(`\nseed ${seed} (${scenario}) does not hold; again by: make simulate SEED=${seed}`)

@@ -10,16 +10,7 @@ import type { Dice } from './dice.ts'
 import type { Happenings } from './happenings.ts'
 
 const losable = new Set<LogCall['operation']>(['send', 'sendPositions', 'commit', 'openProducer', 'committed', 'ranges'])
-const delayable = new Set<LogCall['operation']>([
-  'send',
-  'sendPositions',
-  'commit',
-  'openProducer',
-  'fetch',
-  'join',
-  'committed',
-  'marker',
-])
+const delayable = new Set<LogCall['operation']>(['send', 'sendPositions', 'commit', 'openProducer', 'fetch', 'join', 'committed', 'marker'])
 const latecomers = new Set<LogCall['operation']>(['send', 'sendPositions', 'commit'])
 const repeatable = new Set<LogCall['operation']>(['openProducer', 'sendPositions', 'commit'])
 

@@ -16,7 +16,12 @@ interface Followed {
 }
 
 type Standing = Pick<CommitRecord, 'n' | 'positions'>
-const standingOf = ({ n, positions }: Standing): string => `${n} ${JSON.stringify(Object.entries(positions).toSorted())}`
+const standingOf = ({ n, positions }: Standing): string =>
+  `${n} ${JSON.stringify(
+    Object.keys(positions)
+      .toSorted()
+      .map((id) => positions[id]),
+  )}`
 
 const nameOf = ({ acquisition, n }: Pick<CommitRecord, 'acquisition' | 'n'>): string => `${acquisition} ${n}`
 

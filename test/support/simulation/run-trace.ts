@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import type { MemoryLog } from '../../../libs/memory/memory-log.ts'
 
+/** Of an error in a dead letter: where the source lies and how it was loaded is the process's own. */
+const STACK_LINES = /\n\s+at .*/g
 /** Ids are random, so that two lives of an application never share one; nothing depends on their value, and here each is told by its order. */
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 
@@ -12,6 +14,7 @@ export async function digestOf(events: readonly string[], log: MemoryLog): Promi
       ? '-'
       : Buffer.from(bytes)
           .toString('latin1')
+          .replace(STACK_LINES, '')
           .replace(UUID, (id) => {
             if (!ids.has(id)) ids.set(id, ids.size)
             return `id ${ids.get(id)}`

@@ -64,6 +64,12 @@ export class EngineWorker {
     return this.#running
   }
 
+  get pid(): number {
+    const { pid } = this.#child
+    if (pid === undefined) throw new Error('the worker could not be started')
+    return pid
+  }
+
   /** Both streams, as a person would see them. */
   get text(): string {
     return this.#output + this.#complaints

@@ -27,7 +27,8 @@ export interface Injection {
 export class FaultedLedger {
   readonly rig: EngineRig
   readonly proxy: FaultProxy
-  readonly worker: EngineWorker
+  readonly #words: readonly string[]
+  #worker: EngineWorker
   readonly #random = seededRandom(20)
   readonly #orders: LedgerOrder[] = []
   /** Transactional id → epoch of the newest transaction that the broker says is committed. */
@@ -37,7 +38,8 @@ export class FaultedLedger {
     this.rig = rig
     this.proxy = proxy
     proxy.watch({ api: 'EndTxn', on: 'response', where: (request, codes) => this.#note(request, codes) })
-    this.worker = rig.start({ words: [`--brokers=${proxy.brokers.join(',')}`, ...words] })
+    this.#words = [`--brokers=${proxy.brokers.join(',')}`, ...words]
+    this.#worker = rig.start({ words: this.#words })
   }
 
   static async open(brokers: readonly string[], words: readonly string[] = []): Promise<FaultedLedger> {
@@ -52,6 +54,15 @@ export class FaultedLedger {
   async close(): Promise<void> {
     await this.rig.close()
     await this.proxy.close()
+  }
+
+  get worker(): EngineWorker {
+    return this.#worker
+  }
+
+  /** After a worker that has ended, on its files. */
+  restart(): void {
+    this.#worker = this.rig.start({ words: this.#words })
   }
 
   get orderCount(): number {

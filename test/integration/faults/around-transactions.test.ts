@@ -16,8 +16,15 @@ const ROW_MS = 60_000
 
 type Row = readonly [what: string, api: ApiName, on: 'request' | 'response', fault: Fault, times: number]
 
+/** In `make test` the first name only: the others take the same path. */
 const answered = (api: ApiName, times: number, ...names: readonly (keyof typeof code)[]): Row[] =>
-  names.map((name) => [`${api} is answered ${name} ${times} times`, api, 'request', answer(code[name]), times])
+  (isFullRun ? names : names.slice(0, 1)).map((name) => [
+    `${api} is answered ${name} ${times} times`,
+    api,
+    'request',
+    answer(code[name]),
+    times,
+  ])
 const lost = (api: ApiName): Row[] => [
   [`the request ${api} is lost with its connection`, api, 'request', cut, 1],
   [`the answer to ${api} is lost with its connection`, api, 'response', cut, 1],
@@ -38,7 +45,7 @@ describe('a task is acquired in spite of everything', () => {
   const rows: readonly Row[] = [
     ...answered('InitProducerId', 5, 'CONCURRENT_TRANSACTIONS'),
     ...answered('InitProducerId', 2, 'NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS'),
-    ...answered('InitProducerId', 1, 'INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_TXN_STATE'),
+    ...answered('InitProducerId', 1, 'PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH', 'INVALID_TXN_STATE'),
     ...lost('InitProducerId'),
     ...answered('OffsetFetch', 4, 'UNSTABLE_OFFSET_COMMIT'),
     ...answered('OffsetFetch', 2, 'NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS'),
@@ -68,7 +75,7 @@ describe('a task is acquired in spite of everything', () => {
 describe('reading goes on where it was', () => {
   const rows: readonly Row[] = [
     ...answered('Fetch', 2, 'NOT_LEADER_OR_FOLLOWER', 'FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH', 'KAFKA_STORAGE_ERROR'),
-    ...answered('Fetch', 2, 'OFFSET_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION', 'REPLICA_NOT_AVAILABLE'),
+    ...answered('Fetch', 2, 'UNKNOWN_TOPIC_OR_PARTITION', 'OFFSET_NOT_AVAILABLE', 'REPLICA_NOT_AVAILABLE'),
     // The ends of the log say otherwise: it is not believed, and nothing is reset (K9).
     ...answered('Fetch', 2, 'OFFSET_OUT_OF_RANGE'),
     ...lost('Fetch'),
@@ -93,7 +100,8 @@ describe('the worker stays in its group, or comes back to it', () => {
   const rows: readonly Row[] = [
     ...answered('Heartbeat', 2, 'NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS'),
     ...lost('Heartbeat'),
-    ...answered('Heartbeat', 1, 'REBALANCE_IN_PROGRESS', 'UNKNOWN_MEMBER_ID'),
+    ...answered('Heartbeat', 1, 'REBALANCE_IN_PROGRESS'),
+    ...answered('Heartbeat', 1, 'UNKNOWN_MEMBER_ID'),
     ...slowly(...answered('Heartbeat', 1, 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID')),
   ]
   it.each(rows)(

@@ -7,7 +7,7 @@ import { stopFault } from '../acquire/compare-positions.ts'
 import { partitionId } from '../ports/log.ts'
 import type { LogAdmin } from '../ports/log.ts'
 import type { ApplicationPartition, ApplicationView } from './application-view.ts'
-import { hasDataToReplay } from './moves.ts'
+import { hasDataToReplay, isMoved } from './moves.ts'
 
 export type ResetTarget =
   | { readonly kind: 'earliest' }
@@ -94,7 +94,11 @@ function completed(group: string, view: ApplicationView, targets: ReadonlyMap<st
   if (left.length > 0) throw stopFault(group, { reason: 'partial', ids: [...targets.keys()], left: left.map(({ id }) => id) })
   // An announcement that a task has not followed yet would be forgotten by the next one.
   const announced = others.filter(
-    ({ id, task }) => !along.some((one) => one.id === id) && control.announced?.positions[id] !== undefined && isBehind(view, task),
+    (one) =>
+      !along.some(({ id }) => id === one.id) &&
+      !isMoved(one) &&
+      control.announced?.positions[one.id] !== undefined &&
+      isBehind(view, one.task),
   )
   return [...along, ...announced].flatMap((one) => (one.stands === undefined ? [] : [plannedOf(one, one.stands)]))
 }

@@ -5,7 +5,7 @@ import type { PartitionFacts } from './barrier.ts'
 import { compareFingerprint } from './fingerprint.ts'
 import type { Clock } from '../ports/clock.ts'
 import { partitionId } from '../ports/log.ts'
-import type { Log, PartitionRange } from '../ports/log.ts'
+import type { Log, LogAdmin, PartitionRange } from '../ports/log.ts'
 import { readOne } from './range-reader.ts'
 import { rangeOr } from './restore.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -23,9 +23,11 @@ export async function gatherInputs(
   context: InputFactsContext,
   inputs: readonly InputWiring[],
   commitRecord: CommitRecord | undefined,
+  /** C, where it was asked for together with that of other inputs. */
+  known?: Awaited<ReturnType<LogAdmin['committed']>>,
 ): Promise<PartitionFacts[]> {
   const { admin } = context.log
-  const committed = await admin.committed(context.identity().groupId, inputs)
+  const committed = known ?? (await admin.committed(context.identity().groupId, inputs))
   const ranges = await admin.ranges(inputs)
   return await Promise.all(
     inputs.map(async (input) => {

@@ -11,13 +11,13 @@
  */
 import { Fault } from '../../faults/fault.ts'
 import { stopFault } from '../acquire/compare-positions.ts'
-import { announcedMarker, announcementRecord } from './announcement.ts'
+import { announcedMarker, announcementRecord, fenceRecord } from './announcement.ts'
 import type { Announcement, AnnounceStep } from './announcement.ts'
 import { readApplication } from './application-view.ts'
 import type { ApplicationContext, ApplicationPartition, ApplicationView } from './application-view.ts'
 import { judgeMove } from './moves.ts'
 import { encodeMarker } from '../task/commit-record.ts'
-import type { GroupIdentity, PositionToCommit } from '../ports/log.ts'
+import type { GroupIdentity, PositionToCommit, TransactionalProducer } from '../ports/log.ts'
 import type { Settings } from '../settings/settings.ts'
 
 export interface AnnounceContext extends ApplicationContext {
@@ -43,13 +43,9 @@ export async function announce(context: AnnounceContext, choose: ChooseStart): P
     await fenceTasks(context)
     context.onStep('announce:tasks-fenced')
     const view = await readApplication(context)
-    const { stateId } = view.control.manifest ?? {}
-    if (stateId === undefined) throw neverRan(wiring.names.group)
-    checkStatus(wiring.names.group, view)
-    const positions = choose(view)
+    const announcement = await chosen(context, producer, view, choose)
     context.onStep('announce:facts-read')
-    if (positions === undefined) return undefined
-    const announcement: Announcement = { stateId, epoch: view.epoch + 1, positions: Object.fromEntries(positions) }
+    if (announcement === undefined) return undefined
     await producer.send([{ topic: wiring.names.control, partition: 0, records: [announcementRecord(announcement, clock.now())] }])
     await producer.sendPositions(context.identity(), offsetsOf(view.partitions, announcement))
     context.onStep('announce:sent')
@@ -66,6 +62,27 @@ export async function announce(context: AnnounceContext, choose: ChooseStart): P
     return announcement
   } finally {
     await producer.close().catch((error: unknown) => context.onNote('warn', `closing failed: ${String(error)}`, {}))
+  }
+}
+
+/** A refusal is to be believed only of the one who still holds the control topic: what others have read may be half of an announcement. */
+async function chosen(
+  { wiring, clock }: AnnounceContext,
+  producer: TransactionalProducer,
+  view: ApplicationView,
+  choose: ChooseStart,
+): Promise<Announcement | undefined> {
+  const { control, group } = wiring.names
+  try {
+    const { stateId } = view.control.manifest ?? {}
+    if (stateId === undefined) throw neverRan(group)
+    checkStatus(group, view)
+    const positions = choose(view)
+    return positions === undefined ? undefined : { stateId, epoch: view.epoch + 1, positions: Object.fromEntries(positions) }
+  } catch (refusal) {
+    await producer.send([{ topic: control, partition: 0, records: [fenceRecord(clock.now())] }])
+    await producer.commit()
+    throw refusal
   }
 }
 

@@ -31,6 +31,14 @@ export const announcementRecord = (announcement: Announcement, now: number): Out
   headers: [],
 })
 
+/** Says nothing; that it could be written says that the control topic is still its writer's. */
+export const fenceRecord = (now: number): OutgoingRecord => ({
+  key: Buffer.from('fence'),
+  value: Buffer.from('{}'),
+  timestamp: now,
+  headers: [],
+})
+
 /** Undefined for bytes that Millrace did not write. */
 export function decodeAnnouncement(value: Uint8Array): Announcement | undefined {
   let parsed: unknown

@@ -39,6 +39,9 @@ export async function readApplication(context: ApplicationContext): Promise<Appl
   const stallMs = settings.restoreStallMs
   const control = await readControl({ ...context, stallMs }, wiring.names.control)
   const manyStages = hasManyStages(wiring)
+  const external = wiring.tasks.flatMap((task) => task.inputs.filter((input) => input.external !== undefined))
+  // In one answer: an announcement that ends meanwhile is in it for all partitions, or for none. And before the commit records are looked for.
+  const committed = await context.log.admin.committed(context.identity().groupId, external)
   const commitRecords = new Map<string, CommitRecord>()
   const partitions: ApplicationPartition[] = []
   for (const task of wiring.tasks) {
@@ -48,7 +51,7 @@ export async function readApplication(context: ApplicationContext): Promise<Appl
     const record = await newestCommitRecord({ log: context.log, clock: context.clock, stallMs, signal: context.signal, partition })
     if (record !== undefined) commitRecords.set(task.name, record)
     const stands = standsOf(control, task, record, manyStages)
-    const facts = await gatherInputs({ ...context, identity: () => context.identity() }, inputs, record)
+    const facts = await gatherInputs({ ...context, identity: () => context.identity() }, inputs, record, committed)
     facts.forEach((one, index) => {
       const { topic = '', partition: number = 0 } = inputs[index] ?? {}
       partitions.push({ ...one, topic, partition: number, task: task.name, stands: record === undefined ? undefined : stands(one) })

@@ -3,7 +3,7 @@ import { simulateResets } from '../support/reset-simulation.ts'
 import { scaled } from '../support/test-scale.ts'
 
 /** More by `SIMULATION_SEEDS=5000`; one by `SIMULATION_SEED=<seed>`. */
-const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? scaled(100, 2_000))
+const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? scaled(60, 2_000))
 const ONLY = process.env['SIMULATION_SEED']
 const STEPS = 50
 const GROUPS = 5

@@ -3,21 +3,21 @@
  * group is empty and by the command while workers run, killed at any step. In the end the newest epoch of each task is what plain loops make
  * of the records from its start on, and every older epoch is a beginning of what it would have become: nothing counts twice, nothing is mixed.
  */
-import { Fault } from '../../libs/faults/fault.ts'
+import type { Fault } from '../../libs/faults/fault.ts'
 import type { LateArrival, LogCall } from '../../libs/memory/log-faults.ts'
 import { outcomeUnknown } from '../../libs/memory/memory-faults.ts'
 import { announce } from '../../libs/runtime/reset/announce.ts'
 import { planReset } from '../../libs/runtime/reset/plan-reset.ts'
-import type { Header } from '../../libs/runtime/ports/log.ts'
 import type { ApplicationView } from '../../libs/runtime/reset/application-view.ts'
 import { resolveSettings } from '../../libs/runtime/settings/configuration.ts'
 import type { ProbePoint } from '../../libs/runtime/task/commit.ts'
 import { memoryHome } from '../../libs/state/memory-store.ts'
 import type { MemoryHome } from '../../libs/state/memory-store.ts'
-import { chainedRides, chains, GARBAGE, onlyChains, perPage, recompute, rides } from './chained-rides.ts'
+import { chainedRides, GARBAGE, onlyChains, recompute, rides } from './chained-rides.ts'
 import type { Expected, Sent } from './chained-rides.ts'
 import { MemoryApplication } from './memory-application.ts'
 import type { Seat } from './memory-application.ts'
+import { readEpochs } from './epoch-outputs.ts'
 import { announceSteps, commitPoints } from './reset-cases.ts'
 import { mulberry32 } from './shuffled-schedule.ts'
 
@@ -346,7 +346,7 @@ class ResetSimulation {
       killed ? [] : notes.filter(({ level }) => level === 'error').map(({ message }) => message),
     )
     const epochs = new Map(this.app.tasks().map((task) => [task.name, task.held?.ledger.record.epoch ?? 0]))
-    const outputs = await this.#outputs()
+    const outputs = await readEpochs(this.app, this.#stages)
     const { chains: links, finals } = this.#recomputed(this.#starts)
     const found: Record<string, readonly string[]> = {}
     for (const [user, byEpoch] of outputs.chains) {
@@ -375,30 +375,6 @@ class ResetSimulation {
     )
   }
 
-  async #outputs(): Promise<{
-    readonly chains: ReadonlyMap<string, ReadonlyMap<number, string[]>>
-    readonly finals: ReadonlyMap<number, string[]>
-    readonly backwards: readonly string[]
-  }> {
-    const found = new Map<string, Map<number, string[]>>()
-    const backwards: string[] = []
-    for (const { key, value, headers } of await this.app.read(chains.topic)) {
-      const user = Buffer.from(key ?? []).toString()
-      const epoch = epochIn(headers)
-      const { n, hash } = JSON.parse(Buffer.from(value ?? []).toString()) as { n: number; hash: string } // Written by the topology.
-      const byEpoch = found.get(user) ?? new Map<number, string[]>()
-      found.set(user, byEpoch)
-      if (epoch < Math.max(0, ...byEpoch.keys())) backwards.push(`${user} goes back to epoch ${epoch}`)
-      byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), `${n} ${hash}`])
-    }
-    const finals = new Map<number, string[]>()
-    for (const { value, headers } of this.#stages === 1 ? [] : await this.app.read(perPage.topic)) {
-      const epoch = epochIn(headers)
-      finals.set(epoch, [...(finals.get(epoch) ?? []), JSON.stringify(JSON.parse(Buffer.from(value ?? []).toString()))].toSorted())
-    }
-    return { chains: found, finals, backwards }
-  }
-
   /** Chains of any epoch that are not how some start of that partition would go on. */
   #unexplained(found: ReadonlyMap<string, ReadonlyMap<number, readonly string[]>>): string[] {
     const possible = this.#began.map((starts) => [...starts].map((start) => this.#recomputed(this.#began.map(() => start)).chains))
@@ -419,6 +395,3 @@ class ResetSimulation {
 }
 
 const partitionOf = (user: string): number => Number(user.split('-')[1]) % PARTITIONS
-
-const epochIn = (headers: readonly Header[]): number => Number(textOf(headers.find(([name]) => name === 'millrace')).split('/')[1])
-const textOf = (header: Header | undefined): string => Buffer.from(header?.[1] ?? []).toString()

@@ -169,6 +169,9 @@ export interface StepCounters {
 }
 
 /** A sub-topology on one partition: synchronous, the heart of the hot path. */
+/** The watermark behind the last record of a batch: every window and timer is due. Finite, since JSON knows no infinity. */
+export const END_OF_TIME = Number.MAX_VALUE
+
 export interface TaskProgram {
   /**
    * Decodes; asks the user's event-time function. Throws RecordRefused. Has no effect on state.

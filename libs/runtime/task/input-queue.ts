@@ -75,9 +75,9 @@ export class InputQueue {
     this.#position = position
   }
 
-  /** Behind the last record taken; behind control records too, once nothing else is left before them. */
+  /** Behind the last record taken; behind control records too, once nothing else is left before them; the limit, once it is reached. */
   get position(): number {
-    return this.#position
+    return this.#limit > this.#position && this.limitReached ? this.#limit : this.#position
   }
   /** The position that the next batch must have been fetched from. */
   get expected(): number {

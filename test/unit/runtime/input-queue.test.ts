@@ -79,7 +79,7 @@ describe('the limit of an input queue', () => {
     one.limitTo(10)
     one.push(answer(0, [4, 20], 21))
     expect(takeAll(one)).toEqual([4])
-    expect([one.limitReached, one.position]).toEqual([true, 5])
+    expect([one.limitReached, one.position]).toEqual([true, 10])
   })
 
   it('is not reached while records below it wait', () => {

@@ -122,4 +122,12 @@ export const logCodes: readonly FaultEntry[] = [
     example:
       'MR3016 JoinGroup: INVALID_SESSION_TIMEOUT for group surge-pricing.v1 with protocol millrace. Set sessionTimeoutMs between ...',
   },
+  {
+    code: 'MR3060',
+    title: 'A run from memory would write to its input',
+    story:
+      'A look into the past, or a check, runs the topology with its outputs in memory and only reads the inputs from the cluster. Something tried to write to such an input. Nothing was written.',
+    cure: 'This is a fault of Millrace: please report it with the topology.',
+    example: 'orders is only read by this run, and something would be written to it',
+  },
 ]

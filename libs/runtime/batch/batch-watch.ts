@@ -2,28 +2,34 @@
  * Tells a worker when the batch is over for all tasks of the application, also those of other workers (hole B5): by commit records that say
  * `ended`, or, where nothing is closed, by the group's positions, stage after stage.
  */
-import { readCommitRecord } from '../acquire/newest-commit-record.ts'
-import type { RecordSearch } from '../acquire/newest-commit-record.ts'
+import { newestCommitRecord } from '../acquire/newest-commit.ts'
+import type { NewestCommitRequest } from '../acquire/newest-commit.ts'
 import { partitionId } from '../ports/log.ts'
-import type { PartitionId, TopicPartition } from '../ports/log.ts'
+import type { Log, PartitionId, TopicPartition } from '../ports/log.ts'
 import type { TaskWiring, Wiring } from '../worker/wiring.ts'
 import type { Bounds } from './bounds.ts'
 
-export async function isBatchOver(search: RecordSearch, wiring: Wiring, stateId: string, bounds: Bounds): Promise<boolean> {
+type Search = Omit<NewestCommitRequest, 'partition' | 'until'>
+
+export async function isBatchOver(search: Search, wiring: Wiring, stateId: string, bounds: Bounds): Promise<boolean> {
   return bounds.close ? await everyTaskEnded(search, wiring, stateId) : await allIsRead(search, wiring, bounds)
 }
 
-async function everyTaskEnded(search: RecordSearch, wiring: Wiring, stateId: string): Promise<boolean> {
+async function everyTaskEnded({ log, ...search }: Search, wiring: Wiring, stateId: string): Promise<boolean> {
+  const partitions = wiring.tasks.map(({ commitTopic, partition }) => ({ topic: commitTopic, partition }))
+  const ranges = await log.admin.ranges(partitions)
   // From the last stage, which ends last.
-  for (const task of wiring.tasks.toReversed()) {
-    const record = await readCommitRecord(search, { topic: task.commitTopic, partition: task.partition })
+  for (const partition of partitions.toReversed()) {
+    // What an open transaction holds back is not waited for.
+    const until = ranges.get(partitionId(partition.topic, partition.partition))?.lastStable ?? 0
+    const record = await newestCommitRecord({ ...search, log, partition, until })
     if (record?.stateId !== stateId || record.status !== 'ended') return false
   }
   return true
 }
 
 /** A stage is done when it has read what the stages before it, which are done, have written. */
-async function allIsRead({ log }: RecordSearch, wiring: Wiring, bounds: Bounds): Promise<boolean> {
+async function allIsRead({ log }: Search, wiring: Wiring, bounds: Bounds): Promise<boolean> {
   for (const { name } of wiring.plan.subTopologies) {
     const inputs = wiring.tasks.filter((task) => task.subTopology.name === name).flatMap((task) => task.inputs)
     const ends = await endsOf(log, inputs, bounds)
@@ -33,7 +39,7 @@ async function allIsRead({ log }: RecordSearch, wiring: Wiring, bounds: Bounds):
   return true
 }
 
-async function endsOf(log: RecordSearch['log'], inputs: TaskWiring['inputs'], bounds: Bounds): Promise<ReadonlyMap<PartitionId, number>> {
+async function endsOf(log: Log, inputs: TaskWiring['inputs'], bounds: Bounds): Promise<ReadonlyMap<PartitionId, number>> {
   const internal: TopicPartition[] = inputs.filter((input) => input.external === undefined)
   const ranges = await log.admin.ranges(internal)
   return new Map(

@@ -18,6 +18,7 @@ import { Shutdown } from './shutdown.ts'
 import { threadedWorker } from './threaded-worker.ts'
 import { loadTopology, printTopology, type LoadedTopology } from './topology-module.ts'
 import { takeSeat } from './state-seat.ts'
+import { batchOf } from './until-flags.ts'
 import { localWorker, together, type RunningWorker } from './workers.ts'
 import type { Signal } from './world.ts'
 
@@ -101,11 +102,12 @@ async function openWorkers(
   const base = resolve(context.io.directory, settings.stateDirectory, prefix)
   const seats = settings.workers
   const taken = Array.from({ length: seats }, () => takeSeat(base))
+  const batch = batchOf(context)
   const free = (): void => taken.forEach((seat) => seat.free())
   const open = (directory: string, number: number): Promise<RunningWorker> =>
     seats === 1
-      ? localWorker({ topology, settings, world: context.world, logger, id, directory, seats, onCommit })
-      : threadedWorker({ module, request: context.request, id: `${id}-${number}`, directory, seats, asJson: context.json }, onCommit)
+      ? localWorker({ topology, settings, world: context.world, logger, id, directory, seats, batch, onCommit })
+      : threadedWorker({ module, request: context.request, id: `${id}-${number}`, directory, seats, batch, asJson: context.json }, onCommit)
   try {
     const worker = together(await allOrNone(taken.map((seat, number) => open(seat.directory, number))), id)
     return {

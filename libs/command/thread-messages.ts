@@ -1,5 +1,6 @@
 /** What the main thread and a worker's thread say to each other. Plain values: they are copied from thread to thread. */
 import { Fault, type FaultAction, type FaultCode, type FaultPlace } from '../faults/fault.ts'
+import type { BatchRequest } from '../runtime/batch/bounds.ts'
 import type { WorkerStatus } from '../runtime/worker/status.ts'
 import type { ExitReason } from '../runtime/worker/worker.ts'
 import type { StateAnswer } from '../telemetry/admin-server.ts'
@@ -13,6 +14,7 @@ export interface ThreadTask {
   readonly id: string
   readonly directory: string
   readonly seats: number
+  readonly batch: BatchRequest | undefined
   readonly asJson: boolean
 }
 

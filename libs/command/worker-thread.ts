@@ -29,6 +29,7 @@ async function serve(): Promise<void> {
     id: task.id,
     directory: task.directory,
     seats: task.seats,
+    batch: task.batch,
     onCommit: (taskName, durationMs) => say({ kind: 'commit', task: taskName, durationMs }),
   })
   void worker.done.then((reason) => say({ kind: 'done', fault: reason.kind === 'failed' ? errorMessage(reason.fault) : undefined }))

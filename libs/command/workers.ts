@@ -2,6 +2,7 @@
  * The workers of one process: one on the main thread, or several, each on a thread of its own. The rest of the command sees
  * them as one: one status document, one stop, one end.
  */
+import type { BatchRequest } from '../runtime/batch/bounds.ts'
 import type { WorkerStatus } from '../runtime/worker/status.ts'
 import type { Settings } from '../runtime/settings/settings.ts'
 import { externalPartitions } from '../runtime/worker/prepare.ts'
@@ -43,6 +44,7 @@ export interface WorkerSeat {
   readonly world: World
   readonly logger: Logger
   readonly id: string
+  readonly batch: BatchRequest | undefined
   /** Of the stores. */
   readonly directory: string
   /** Seats in this process, which share stateMemoryBytes. */
@@ -61,7 +63,11 @@ export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
     throw error
   })
   const options = { plan, log, stores, settings, id: seat.id, clock: world.clock, millraceVersion, note: noteTo(logger) }
-  const worker = new Worker({ ...options, onCommit: (task, durationMs) => seat.onCommit(task, durationMs) })
+  const worker = new Worker({
+    ...options,
+    ...(seat.batch === undefined ? {} : { batch: seat.batch }),
+    onCommit: (task, durationMs) => seat.onCommit(task, durationMs),
+  })
   return {
     done: worker.done,
     start: () => worker.start(),

@@ -37,7 +37,7 @@ class Assembly {
   readonly #host: TaskHost
   readonly #children: ReadonlyMap<GraphNode, readonly GraphNode[]>
   readonly #current: Current
-  readonly #alarm: Alarm = { rings: false }
+  readonly #alarm: Alarm = { rings: false, sets: 0 }
   readonly #receivers = new Map<GraphNode, Receiver>()
   readonly #changeReceivers = new Map<GraphNode, ChangeReceiver>()
   readonly #prefetchers = new Map<GraphNode, Prefetcher>()

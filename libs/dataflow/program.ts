@@ -6,6 +6,7 @@
  */
 import type { Current } from './operators/current.ts'
 import type { Alarm, FlushingStep, Prefetcher, Receiver, TickingStep, TimedStep } from './operators/operator.ts'
+import { END_OF_TIME } from './plan.ts'
 import type { InputRecord, Outcome, RawRecord, StepCounters, TaskProgram } from './plan.ts'
 import type { SourceReader } from './source.ts'
 
@@ -22,6 +23,15 @@ export interface ProgramParts {
   readonly alarm: Alarm
   readonly current: Current
 }
+
+/** At the end of a batch timers that set themselves again would fire for ever: so far behind the last record, so many times, is enough. */
+const FAR_MS = 400 * 86_400_000
+const FAR_ROUNDS_MAX = 10_000
+
+const endless = (time: number): Error =>
+  new Error(
+    `at the end of the batch timers still fire at ${new Date(time).toISOString()}, since one sets itself again each time: bound it by the watermark, or end the batch with --no-close`,
+  )
 
 export class Program implements TaskProgram {
   readonly #parts: ProgramParts
@@ -67,11 +77,15 @@ export class Program implements TaskProgram {
 
   advance(watermark: number): void {
     const steps = this.#timed
+    const begun = this.#watermark
+    let farRounds = 0
     let next = this.#dueAt()
     while (next < watermark) {
       const time = Math.max(next, this.#watermark)
+      const { sets } = this.#alarm
       let fired = false
       for (const step of steps) if (step.advance(time)) fired = true
+      if (watermark === END_OF_TIME && this.#alarm.sets > sets && next > begun + FAR_MS && ++farRounds > FAR_ROUNDS_MAX) throw endless(next)
       const after = this.#dueAt()
       // A lower bound that turned out to be empty and did not rise: the rest is done in one step.
       if (!fired && after <= next) break

@@ -264,4 +264,20 @@ export const taskCodes: readonly FaultEntry[] = [
     cure: 'Start a worker. To begin elsewhere than at the earliest record set startAt, or commit offsets before the first run.',
     example: 'surge-pricing.v1 has never run, so there is nothing to reset',
   },
+  {
+    code: 'MR5036',
+    title: 'The end of a batch does not fit',
+    story:
+      'The positions at which the batch should end are not those of its input partitions, or the batch has an end already and another one was given. Nothing was started.',
+    cure: 'Give one position for each input partition (--until topic:partition=position,...), as the message lists them; a batch that has begun keeps its end.',
+    example: 'the positions at which the batch should end do not fit: orders:1 has none',
+  },
+  {
+    code: 'MR5037',
+    title: 'A batch and a stream exclude each other',
+    story:
+      'A batch closes every window at its end, and behind that every record would be late: its application does not go on as a stream, and one that has run as a stream is not closed by accident. Nothing was started.',
+    cure: 'Give the topology a new version for the other way of running; or use --no-close, which stops at the end and leaves windows open.',
+    example: 'shop.v1 is a batch that ends at orders:0=120: behind its end every record would be late',
+  },
 ]

@@ -2,6 +2,7 @@
  * An application under test on the in-memory log: real workers, each with its own connection and disk, that can be killed, cut off from
  * the group, and started again. Time is the test's: it moves to the next moment at which somebody waits, and no further.
  */
+import type { BatchRequest } from '../../libs/runtime/batch/bounds.ts'
 import { planOf } from '../../libs/dataflow/topology.ts'
 import type { Topology } from '../../libs/dataflow/topology.ts'
 import { ManualClock } from '../../libs/memory/manual-clock.ts'
@@ -38,6 +39,7 @@ export interface WorkerRequest {
   /** Another release of the same application. */
   readonly release?: Topology
   readonly probe?: CommitProbe
+  readonly batch?: BatchRequest
   /** It dies, as by kill -9, the `nth` time that one of its commits comes to that point. The start of each task is a commit too. */
   readonly dies?: { readonly at: ProbePoint; readonly nth: number }
 }
@@ -114,6 +116,7 @@ export class MemoryApplication {
       clock: this.clock,
       settings: { ...this.#settings, ...request.settings },
       id: connection.name,
+      ...(request.batch === undefined ? {} : { batch: request.batch }),
       note: (level, message) => void notes.push({ level, message }),
       probe: (task, point) => {
         if (seat.killed) throw new Error('the worker is dead')

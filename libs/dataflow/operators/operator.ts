@@ -20,9 +20,12 @@ export interface ChangeReceiver {
   change(before: unknown, after: unknown, current: Current): void
 }
 
-/** A timer was set that is due already: the program fires it when the record in hand is done. */
+/** What event-time timers tell the program when they are set. */
 export interface Alarm {
+  /** One is due already: the program fires it when the record in hand is done. */
   rings: boolean
+  /** How often one was set. */
+  sets: number
 }
 
 /**

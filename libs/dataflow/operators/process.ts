@@ -1,5 +1,6 @@
 /** process(): the user's own step, with keyed state, timers and side outputs. */
 import type { Codec, KeyBytes } from '../cells.ts'
+import { END_OF_TIME } from '../plan.ts'
 import type { StepCounters, TaskHost } from '../plan.ts'
 import type { ProcessNode } from '../graph.ts'
 import type { KeyCodec } from '../key-bytes.ts'
@@ -137,6 +138,7 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
       onSet:
         kind === 'event-time'
           ? (time) => {
+              alarm.sets += 1
               if (time <= this.#watermark) alarm.rings = true
             }
           : () => undefined,
@@ -161,8 +163,9 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
     this.#watermark = upTo
     let fired = false
     for (const timer of this.#eventTimers) {
-      // A result must not be behind the watermark that it follows.
-      if (timer.timers.fire(upTo, (time, key) => this.#fireOne(timer, time, key, Math.max(time, upTo)))) fired = true
+      // A result must not be behind the watermark that it follows; behind the end of time nothing follows.
+      const resultAt = (time: number): number => (upTo === END_OF_TIME ? time : Math.max(time, upTo))
+      if (timer.timers.fire(upTo, (time, key) => this.#fireOne(timer, time, key, resultAt(time)))) fired = true
     }
     return fired
   }

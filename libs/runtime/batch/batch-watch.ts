@@ -11,7 +11,29 @@ import type { Bounds } from './bounds.ts'
 
 type Search = Omit<NewestCommitRequest, 'partition' | 'until'>
 
-export async function isBatchOver(search: Search, wiring: Wiring, stateId: string, bounds: Bounds): Promise<boolean> {
+/** How often the log is asked, ms. */
+const LOOK_EVERY_MS = 500
+
+/** Resolves when it is over, or the signal is aborted. A broker that is away is asked again; `onTrouble` is told each time. */
+export async function batchOver(
+  search: Search,
+  wiring: Wiring,
+  stateId: string,
+  bounds: Bounds,
+  onTrouble: (why: string) => void,
+): Promise<void> {
+  const { clock, signal } = search
+  while (!signal.aborted) {
+    await clock.sleep(LOOK_EVERY_MS, signal)
+    try {
+      if (!signal.aborted && (await isBatchOver(search, wiring, stateId, bounds))) return
+    } catch (error) {
+      if (!signal.aborted) onTrouble(error instanceof Error ? error.message : String(error))
+    }
+  }
+}
+
+async function isBatchOver(search: Search, wiring: Wiring, stateId: string, bounds: Bounds): Promise<boolean> {
   return bounds.close ? await everyTaskEnded(search, wiring, stateId) : await allIsRead(search, wiring, bounds)
 }
 

@@ -5,21 +5,22 @@
 import type { TaskWiring } from '../worker/wiring.ts'
 
 export class MarkerPace {
-  readonly #sends: boolean
+  /** There is a next stage. */
+  readonly sends: boolean
   readonly #holdMs: number
   readonly #intervalMs: number
   #lastAt = -Infinity
   #inFlight: number | undefined
 
   constructor(task: TaskWiring, intervalMs: number) {
-    this.#sends = task.outputs.some((output) => output.repartition)
+    this.sends = task.outputs.some((output) => output.repartition)
     this.#holdMs = task.subTopology.holdMs
     this.#intervalMs = intervalMs
   }
 
   /** Monotonic ms; Infinity while there is nothing new to tell. `committed`: the marker in the newest commit record. */
   dueAt(watermark: number, committed: number | undefined): number {
-    if (!this.#sends) return Infinity
+    if (!this.sends) return Infinity
     const moved = watermark - this.#holdMs > (this.#inFlight ?? committed ?? -Infinity)
     return moved ? this.#lastAt + this.#intervalMs : Infinity
   }

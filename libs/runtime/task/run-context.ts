@@ -1,4 +1,5 @@
 /** What one stretch of a task's work needs from around it, and what it leaves behind when it fails. */
+import type { Bounds } from '../batch/bounds.ts'
 import type { CommitRecord } from './commit-record.ts'
 import type { EffectCall } from '../../dataflow/plan.ts'
 import type { CommitProbe } from './commit.ts'
@@ -22,6 +23,8 @@ export interface RunContext {
   readonly probe: CommitProbe
   readonly switching: VersionSwitch
   readonly effects: EffectRunner
+  /** Where the inputs end; undefined: a stream. */
+  readonly bounds: Bounds | undefined
   readonly deadLetters: { readonly topic: string; readonly partitions: number }
   /** Up to here records are committed one by one. */
   readonly careful: Positions | undefined

@@ -48,6 +48,8 @@ export class TaskLedger {
     readonly cutsIn: SavedCuts
     /** The switch that it halts for with this transaction. */
     readonly halt?: number | undefined
+    /** Nothing can come after it: the end of a batch. */
+    readonly ended?: boolean
   }): CommitRecord {
     const last = this.#record
     const changelogEnds = Object.fromEntries(
@@ -62,6 +64,7 @@ export class TaskLedger {
       markerOut: change.markerOut,
       cutsIn: change.cutsIn,
       ...(change.halt === undefined ? {} : { status: 'halted' as const, switchId: change.halt }),
+      ...(change.ended === true ? { status: 'ended' as const } : {}),
       changelogEnds,
       acquisition: this.#acquisition,
     }

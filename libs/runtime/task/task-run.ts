@@ -10,6 +10,7 @@
 import type { TaskProgram } from '../../dataflow/plan.ts'
 import { assert } from '../../faults/fault.ts'
 import type { Acquired } from '../acquire/acquire.ts'
+import { endReachedInputs, isEnded, limitInputs } from '../batch/end-of-input.ts'
 import { ActiveLayer } from './active-layer.ts'
 import { commitTransaction } from './commit.ts'
 import type { InputQueue } from './input-queue.ts'
@@ -23,7 +24,6 @@ import type { TaskCounters } from './task-counters.ts'
 import { instantiateProgram } from './task-host.ts'
 import { TaskInputs } from './task-inputs.ts'
 import { sealLayer } from './task-seal.ts'
-import type { SealedLayer } from './task-seal.ts'
 import { Cuts } from '../switch/cuts.ts'
 import type { Pace } from '../switch/pace.ts'
 import { TaskHalt } from '../switch/task-halt.ts'
@@ -68,6 +68,7 @@ export class TaskRun {
     const { task, settings } = context
     const { positions, epoch } = acquired.ledger.record
     this.#inputs = new TaskInputs(context, positions, epoch)
+    limitInputs(this.queues, context.bounds)
     this.#headers = new RepartitionHeaders(epoch)
     this.#markers = new MarkerPace(task, settings.markerIntervalMs)
     this.#careful = context.careful
@@ -113,6 +114,7 @@ export class TaskRun {
   #step(): boolean {
     if (this.#halting !== undefined) return false
     this.#halt.bound()
+    if (this.#context.bounds?.close === true && endReachedInputs(this.queues, this.acquired.time)) this.#timeMoved()
     if (this.#isCareful()) return this.#stepCarefully()
     const { clock } = this.#context
     const until = clock.monotonic() + STEP_MS_MAX
@@ -284,6 +286,18 @@ export class TaskRun {
     return this.#halt.due()
   }
 
+  /** It is the end of a batch: with this commit, everything is done and told. */
+  #endDue(): boolean {
+    if (this.#context.bounds?.close !== true || this.#careful !== undefined || this.#inFlight !== undefined) return false
+    const { time, ledger } = this.acquired
+    return isEnded(time.watermark, this.#markerDueNow() ?? ledger.record.markerOut, this.#markers.sends) && !this.ended
+  }
+
+  /** The last commit of a batch has happened. */
+  get ended(): boolean {
+    return this.acquired.ledger.record.status === 'ended'
+  }
+
   /** It halts with the commit that is on the wire. */
   get halting(): boolean {
     return this.#halting !== undefined
@@ -296,7 +310,7 @@ export class TaskRun {
 
   /** Something is to be committed. */
   get hasWork(): boolean {
-    if (this.#haltDue() !== undefined) return true
+    if (this.#haltDue() !== undefined || this.#endDue()) return true
     return this.#isChanged || (this.#inFlight === undefined && this.#positionsMoved()) || this.#markerDueNow() !== undefined
   }
 
@@ -316,11 +330,25 @@ export class TaskRun {
     const { ledger, producer, state } = this.acquired
     const now = clock.monotonic()
     const halt = this.#haltDue()
+    const ended = this.#endDue()
     this.#halting = halt
     const markerOut = halt === undefined ? this.#markerDueNow() : this.acquired.time.watermark - task.subTopology.holdMs
     this.#markers.sent(markerOut, now)
     const layer = this.#layer
-    const sealed = this.#seal(markerOut, halt)
+    const sealed = sealLayer({
+      task,
+      program: this.#program,
+      outbox: layer.outbox,
+      lastRead: layer.lastRead,
+      acquired: this.acquired,
+      queues: this.queues,
+      headers: this.#headers,
+      cutsIn: () => this.#cuts.saved(),
+      markerOut,
+      halt,
+      ended,
+      now: clock.now(),
+    })
     const wasCareful = this.#careful !== undefined
     this.#layer = new ActiveLayer()
     this.#lastCommitAt = now
@@ -352,28 +380,6 @@ export class TaskRun {
         this.#context.wake()
       },
     )
-  }
-
-  #seal(markerOut: number | undefined, halt: number | undefined): SealedLayer {
-    const { task, clock } = this.#context
-    try {
-      this.#program.flush()
-    } catch (error) {
-      throw timerFailed(task, error, 'a table or an updating window')
-    }
-    const { outbox, lastRead } = this.#layer
-    return sealLayer({
-      task,
-      outbox,
-      acquired: this.acquired,
-      queues: this.queues,
-      lastRead,
-      headers: this.#headers,
-      markerOut,
-      cutsIn: this.#cuts.saved(),
-      halt,
-      now: clock.now(),
-    })
   }
 
   /** Commits what there is and waits for it, before the task is suspended or closed; also to prove that the store is complete. */

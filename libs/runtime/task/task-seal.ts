@@ -2,12 +2,14 @@
  * Seals a layer: everything that one transaction will send, fixed at one moment. Markers are the last records of the transaction in
  * each repartition partition and carry the sealed layer's watermark (hole T12).
  */
+import type { TaskProgram } from '../../dataflow/plan.ts'
 import { userChangelogRecord } from '../../state/changelog.ts'
 import type { FrozenLayer } from '../../state/task-state.ts'
 import type { Acquired } from '../acquire/acquire.ts'
 import { COMMIT_KEY, encodeCommitRecord } from './commit-record.ts'
 import type { CommitRecord, Fingerprint } from './commit-record.ts'
 import { fingerprintOf } from '../acquire/fingerprint.ts'
+import { timerFailed } from './record-failure.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { Outbox } from './outbox.ts'
 import type { Header, LogRecord, PartitionId, PartitionRecords, PositionToCommit } from '../ports/log.ts'
@@ -17,6 +19,7 @@ import type { TaskWiring } from '../worker/wiring.ts'
 
 export interface SealRequest {
   readonly task: TaskWiring
+  readonly program: TaskProgram
   readonly outbox: Outbox
   readonly acquired: Acquired
   readonly queues: readonly InputQueue[]
@@ -24,9 +27,11 @@ export interface SealRequest {
   readonly headers: RepartitionHeaders
   /** Watermark to send to repartition outputs; undefined: none is due. */
   readonly markerOut: number | undefined
-  readonly cutsIn: SavedCuts
+  cutsIn(): SavedCuts
   /** The switch that the task halts for with this transaction: then its markers are cut markers (engine.md 6.2). */
   readonly halt: number | undefined
+  /** The last transaction of a batch. */
+  readonly ended: boolean
   readonly now: number
 }
 
@@ -37,8 +42,18 @@ export interface SealedLayer {
   readonly positions: readonly PositionToCommit[]
 }
 
+/** Tables and updating windows emit what changed; then nothing more comes into the layer. Throws what user code throws there. */
+function flush({ program, task }: SealRequest): void {
+  try {
+    program.flush()
+  } catch (error) {
+    throw timerFailed(task, error, 'a table or an updating window')
+  }
+}
+
 export function sealLayer(request: SealRequest): SealedLayer {
-  const { task, outbox, acquired, queues, headers, cutsIn, halt, now } = request
+  flush(request)
+  const { task, outbox, acquired, queues, headers, halt, ended, now } = request
   const { ledger, state, time } = acquired
   const frozen = state.freeze()
   for (const [step, topic] of task.changelogs) {
@@ -52,7 +67,7 @@ export function sealLayer(request: SealRequest): SealedLayer {
   for (const [id, record] of request.lastRead) identity.set(id, fingerprintOf(record))
   const changed = new Map([...frozen.changes].map(([step, changes]) => [step, changes.length]))
   const markerOut = finiteOr(request.markerOut, ledger.record.markerOut)
-  const record = ledger.next({ positions, identity, time, changed, markerOut, cutsIn, halt })
+  const record = ledger.next({ positions, identity, time, changed, markerOut, cutsIn: request.cutsIn(), halt, ended })
   outbox.add(task.commitTopic, task.partition, { key: COMMIT_KEY, value: encodeCommitRecord(record), timestamp: now, headers: [] })
   const metadata = ledger.marker(record)
   return {

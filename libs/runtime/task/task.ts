@@ -217,7 +217,8 @@ export class Task {
     const run = this.#run
     assert(run !== undefined, 'a running task has a run')
     if (this.#inputFault !== undefined) throw this.#inputFault
-    if (run.halted) return this.#halt()
+    if (run.halted) return this.#putAside('halt')
+    if (run.ended) return this.#putAside('end')
     if (!mayRun(this.context.switching.role) && !run.halting) return await this.#giveUp(run)
     const worked = await run.turn()
     this.lastTurnAt = this.context.clock.now()
@@ -232,11 +233,11 @@ export class Task {
     else await this.context.clock.yield()
   }
 
-  /** The commit that halts it has happened: it reads nothing more, and keeps what it holds. */
-  #halt(): void {
+  /** The commit that halts or ends it has happened: it reads nothing more, and keeps what it holds. */
+  #putAside(event: 'halt' | 'end'): void {
     for (const queue of this.#run?.queues ?? []) this.context.reader.unassign(queue.wiring)
     this.#run = undefined
-    this.#move('halt')
+    this.#move(event)
   }
 
   /** Halted or retired: until the shared state says something else for it. */

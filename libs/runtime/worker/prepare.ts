@@ -3,6 +3,8 @@
  * manifest fits the topology. Changes nothing that exists.
  */
 import { Fault } from '../../faults/fault.ts'
+import type { BatchRequest, Bounds } from '../batch/bounds.ts'
+import { ensureBounds } from '../batch/ensure-bounds.ts'
 import { checkManifest, ensureManifest, readControl } from '../acquire/control.ts'
 import type { ControlContext } from '../acquire/control.ts'
 import { complaintsAbout, internalTopics } from './internal-topics.ts'
@@ -18,6 +20,8 @@ import type { TopologyPlan } from '../../dataflow/plan.ts'
 export interface Prepared {
   readonly wiring: Wiring
   readonly manifest: Manifest
+  /** Where it ends; undefined: a stream. */
+  readonly bounds: Bounds | undefined
   /** Largest record that a topic takes, bytes. */
   readonly recordBytesMax: ReadonlyMap<string, number>
 }
@@ -28,7 +32,7 @@ export async function externalPartitions(log: Log, plan: TopologyPlan): Promise<
   return new Map([...described].map(([name, topic]) => [name, topic.partitions]))
 }
 
-export async function prepare(context: ControlContext, plan: TopologyPlan, settings: Settings): Promise<Prepared> {
+export async function prepare(context: ControlContext, plan: TopologyPlan, settings: Settings, batch?: BatchRequest): Promise<Prepared> {
   const { log } = context
   const wiring = wire(plan, await externalPartitions(log, plan))
   const topics = internalTopics(wiring, settings.replicationFactor)
@@ -37,7 +41,8 @@ export async function prepare(context: ControlContext, plan: TopologyPlan, setti
   const manifest = await ensureManifest(context, wiring)
   const internal = topics.map((topic) => topic.name)
   await registerVersion({ ...context, application: plan.name }, versionFacts(wiring, manifest, internal), settings.replicationFactor)
-  return { wiring, manifest, recordBytesMax: await recordLimits(log, wiring) }
+  const bounds = await ensureBounds(context, wiring, manifest, batch)
+  return { wiring, manifest, bounds, recordBytesMax: await recordLimits(log, wiring) }
 }
 
 /** Creates what is missing at the first run, and answers their names. Later a missing one was deleted: its content is lost, and an empty one would hide that. */

@@ -8,12 +8,16 @@ import { BrokenPromise, Fault } from '../../faults/fault.ts'
 import { memoryHome } from '../../state/memory-store.ts'
 import type { StoreHome } from '../../state/store.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
+import { boundsText } from '../batch/bounds.ts'
+import type { BatchRequest } from '../batch/bounds.ts'
+import { batchOver } from '../batch/batch-watch.ts'
 import { assignTasks, taskId } from './assignor.ts'
 import type { CommitProbe } from '../task/commit.ts'
 import { decodeMembers, decodeTasks, encodeMember, encodeTasks } from './group-data.ts'
 import type { Note } from '../note.ts'
 import { hasManyStages } from '../reset/announcement.ts'
 import { Announcer } from '../reset/announcer.ts'
+import { openFormats } from './open-formats.ts'
 import { prepare } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -37,6 +41,8 @@ export interface WorkerOptions {
   /** Shown in the status document; unique among the workers of a process. */
   readonly id?: string
   readonly millraceVersion?: string
+  /** Ends where the inputs end; default: never. */
+  readonly batch?: BatchRequest
   /** Called at each point of each commit (tests, fail-points). */
   readonly probe?: CommitProbe
   /** Freezes values given to user code, so that code which changes them in place fails (test kit). */
@@ -94,7 +100,12 @@ export class Worker {
   async start(): Promise<void> {
     const { log, clock, settings, plan, note } = this.options
     await openFormats(plan)
-    this.#prepared = await prepare({ log, clock, stallMs: settings.restoreStallMs, signal: this.#abort.signal }, plan, settings)
+    this.#prepared = await prepare(
+      { log, clock, stallMs: settings.restoreStallMs, signal: this.#abort.signal },
+      plan,
+      settings,
+      this.options.batch,
+    )
     const { wiring, manifest } = this.#prepared
     note('info', `${plan.name} v${plan.version}: ${wiring.tasks.length} tasks in ${plan.subTopologies.length} sub-topologies`, {
       stateId: manifest.stateId,
@@ -146,8 +157,24 @@ export class Worker {
       },
       this.#groupEvents(),
     )
+    void this.#watchBatch()
     // Stopped while it was joining: nobody else knows the member.
     if (this.#ending !== undefined) await this.#member.leave()
+  }
+
+  /** Stops when the batch is over for all tasks of the application, whoever has them. */
+  async #watchBatch(): Promise<void> {
+    const { bounds, wiring, manifest } = this.#prepared ?? {}
+    if (bounds === undefined || wiring === undefined || manifest === undefined) return
+    const { log, clock, settings, note } = this.options
+    note('info', `a batch: ends at ${boundsText(bounds)}`, { positions: bounds.positions, close: bounds.close })
+    const search = { log, clock, stallMs: settings.restoreStallMs, signal: this.#abort.signal }
+    await batchOver(search, wiring, manifest.stateId, bounds, (why) =>
+      note('warn', `the end of the batch cannot be looked for now: ${why}`, {}),
+    )
+    if (this.#abort.signal.aborted || this.#ending !== undefined) return
+    note('info', 'the batch has ended: all tasks are done', {})
+    await this.stop()
   }
 
   #openSwitching(wiring: Wiring): VersionSwitch {
@@ -320,6 +347,7 @@ export class Worker {
       deadLetters,
       recordBytesMax: (topic) => prepared.recordBytesMax.get(topic) ?? Infinity,
       switching,
+      bounds: prepared.bounds,
       probe: options.probe ?? (() => undefined),
       manyStages: hasManyStages(prepared.wiring),
       announceMove: async () => await announcer.announceMove(),
@@ -348,7 +376,7 @@ export class Worker {
     })
     const all = [...this.tasks.values()]
     const fatal = fault instanceof BrokenPromise || (fault instanceof Fault && fault.action === 'stop')
-    if (fatal || all.every((task) => task.state === 'stopped')) this.#fail(fault)
+    if (fatal || all.every((task) => task.state === 'stopped' || task.state === 'ended')) this.#fail(fault)
   }
 }
 
@@ -363,15 +391,4 @@ function sayRole(note: Note, application: string, version: number, { role, share
     'given-up': `the replay of v${version} was abandoned; millrace replay start begins again, millrace replay drop deletes it`,
   }
   note('info', `${live}; ${stories[role]}`, { role })
-}
-
-async function openFormats(plan: TopologyPlan): Promise<void> {
-  for (const sub of plan.subTopologies) {
-    for (const end of [...sub.inputs, ...sub.outputs]) {
-      if (end.kind === 'repartition') continue
-      const use = end.kind === 'sink' ? 'write' : 'read'
-      await end.keyFormat.open?.(end.topic, 'key', use)
-      await end.valueFormat.open?.(end.topic, 'value', use)
-    }
-  }
 }

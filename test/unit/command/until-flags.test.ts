@@ -31,8 +31,8 @@ describe('the end of a batch, from flags', () => {
   })
 
   it.each([
-    [{ 'until-end': true, until: '5' }, 'exclude each other'],
-    [{ 'no-close': true }, 'give --until-end or --until too'],
+    [{ 'until-end': true as const, until: '5' }, 'exclude each other'],
+    [{ 'no-close': true as const }, 'give --until-end or --until too'],
     [{ until: 'yesterday' }, 'is no time'],
     [{ until: 'orders=5' }, 'is no position'],
     [{ until: 'orders:0=-5' }, 'is no position'],

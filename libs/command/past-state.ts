@@ -37,6 +37,7 @@ export async function withPastState<T>(
       stores,
       clock,
       settings: { ...settings, startAt: 'earliest' },
+      listsEffects: true,
       batch: { until: { kind: 'timestamp', timestamp }, close: false },
       note: (level, message) => {
         if (level === 'error' || level === 'warn') context.io.err(message)
@@ -70,5 +71,7 @@ async function runToTheEnd(context: CommandContext, worker: Worker): Promise<voi
   over.abort()
   await said
   if (end.kind !== 'failed') return
-  throw end.fault instanceof Fault ? end.fault : new Fault('MR2051', 'stop', `the state of then could not be computed: ${end.fault.message}`)
+  throw end.fault instanceof Fault
+    ? end.fault
+    : new Fault('MR2054', 'stop', `the state of then could not be computed: ${end.fault.message}`)
 }

@@ -166,6 +166,13 @@ export const commandCodes: readonly FaultEntry[] = [
     example: 'MR2052 the key "12a" cannot be used: Unexpected token. Numbers and tuples: --key-as json; bytes: --key-as hex.',
   },
   {
+    code: 'MR2054',
+    title: 'The state of then cannot be computed',
+    story: 'state get --at runs the topology over the retained inputs, in memory. That run failed. Nothing was changed anywhere.',
+    cure: 'The message says why it failed; user code that fails on a record is the usual cause.',
+    example: 'MR2054 the state of then could not be computed: Cannot read properties of undefined',
+  },
+  {
     code: 'MR2060',
     title: 'There is no such error code',
     story: 'Codes have the form MR and four digits.',

@@ -10,8 +10,10 @@ import type { Command, CommandContext } from '../command.ts'
 import { exitCodes, type ExitCode } from '../exit-codes.ts'
 import { keyBytesOf, keyFormatOf, keySpellings, type KeySpelling } from '../key-text.ts'
 import { usage } from '../parse-arguments.ts'
+import { settingKeys } from '../../runtime/settings/settings.ts'
 import { jsonSafe } from '../../telemetry/json-safe.ts'
 import { viewOfKey, viewOfStep } from '../state-view.ts'
+import { timestampOf } from '../until-flags.ts'
 import { table } from '../text-table.ts'
 import { loadTopology, type LoadedTopology } from '../topology-module.ts'
 
@@ -28,14 +30,20 @@ export const stateCommand: Command = {
       value: keySpellings.join('|'),
       meaning: 'How the key is written. Default text; json for numbers, true, false and tuples; hex for bytes.',
     },
+    at: {
+      value: 'time',
+      meaning:
+        'get: the state of then, computed anew from the retained inputs up to that log time (ISO 8601 or epoch ms); nothing on the cluster is changed.',
+    },
     limit: { value: 'n', meaning: 'scan: at most so many entries of each task. Default 20.' },
   },
-  settings: ['stateDirectory', 'adminHost', 'adminPort', 'adminToken', 'stateReadsToken'],
+  settings: settingKeys,
   details: [
     'tasks <module>              the tasks that have a store here, with their last commit and their steps',
     'get <module> <store> <key>  what a step keeps for a key',
     'scan <module> <store>       the first entries of a step, in the order of their bytes',
     'A store is called as its step. The directory of a worker that runs is locked: use --running.',
+    'With --at the question goes to the past: what the step kept for the key then, as the code of today computes it.',
     'Example: millrace state get services/surge-pricing/topology.ts smoothing 5251:1337 --running',
   ],
   run,
@@ -73,12 +81,14 @@ async function places(context: CommandContext, { plan }: LoadedTopology): Promis
       'stop',
       `there is no state of ${plan.name} v${plan.version} in ${base}. Set stateDirectory, or ask a running worker with --running.`,
     )
-  const { inspectTasks } = await import('../../state/inspect.ts')
   const seats = readdirSync(base, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  const found = await Promise.all(
-    seats.map(async ({ name }) => (await inspectTasks(join(base, name))).map((task) => ({ directory: join(base, name), task }))),
-  )
+  const found = await Promise.all(seats.map(async ({ name }) => await placesIn(join(base, name))))
   return found.flat()
+}
+
+async function placesIn(directory: string): Promise<readonly Place[]> {
+  const { inspectTasks } = await import('../../state/inspect.ts')
+  return (await inspectTasks(directory)).map((task) => ({ directory, task }))
 }
 
 async function withStore<T>(place: Place, look: (store: InspectedStore) => T): Promise<T> {
@@ -147,7 +157,26 @@ async function get(context: CommandContext, topology: LoadedTopology, store: str
   const spelling = spellingOf(context)
   const bytes = keyBytesOf(key, spelling, formatOf(topology, store))
   if (context.has('running') || context.has('admin')) return await getFromRunning(context, store, key, spelling)
-  const all = await places(context, topology)
+  const at = context.flag('at')
+  if (at === undefined) return await getFrom(context, topology, await places(context, topology), { store, key, bytes })
+  const { withPastState } = await import('../past-state.ts')
+  return await withPastState(context, topology, timestampOf(at), async (directory) =>
+    getFrom(context, topology, await placesIn(directory), { store, key, bytes }),
+  )
+}
+
+interface Question {
+  readonly store: string
+  readonly key: string
+  readonly bytes: Uint8Array
+}
+
+async function getFrom(
+  context: CommandContext,
+  topology: LoadedTopology,
+  all: readonly Place[],
+  { store, key, bytes }: Question,
+): Promise<ExitCode> {
   let newest: { readonly task: string; readonly value: unknown; readonly epoch: number; readonly n: number } | undefined
   for (const place of all.filter((one) =>
     topology.plan.subTopologies.some((sub) => sub.stores.some(({ step }) => step === store) && one.task.startsWith(`${sub.name}.`)),

@@ -13,14 +13,20 @@ export function limitInputs(queues: readonly InputQueue[], bounds: Bounds | unde
   }
 }
 
-/** True when the task's watermark moved. */
-export function endReachedInputs(queues: readonly InputQueue[], time: TaskTime): boolean {
+/** Raises the watermark of external inputs. True when the task's watermark moved. */
+export function liftInputs(queues: readonly InputQueue[], time: TaskTime, watermark: number): boolean {
   let moved = false
-  for (const { wiring, limitReached } of queues) {
-    if (wiring.external !== undefined && limitReached && time.lift(wiring.id, END_OF_TIME)) moved = true
-  }
+  for (const { wiring } of queues) if (wiring.external !== undefined && time.lift(wiring.id, watermark)) moved = true
   return moved
 }
+
+/** As `liftInputs`, to the end of time, for those that have reached their bound. */
+export const endReachedInputs = (queues: readonly InputQueue[], time: TaskTime): boolean =>
+  liftInputs(
+    queues.filter((queue) => queue.limitReached),
+    time,
+    END_OF_TIME,
+  )
 
 /** Nothing more can come: every window and timer of the task has fired, and every later stage is told by the marker of this transaction. */
 export const isEnded = (watermark: number, markerOut: number | undefined, sendsMarkers: boolean): boolean =>

@@ -1,7 +1,8 @@
 /** When a running task halts for a switch, and how far it may read meanwhile. Looks at queues, bounds them, changes nothing else. */
 import type { InputQueue } from '../task/input-queue.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
-import type { Cuts } from './cuts.ts'
+import { Cuts } from './cuts.ts'
+import type { CutInput } from './cuts.ts'
 import type { SharedState } from './shared-state.ts'
 import { halting } from './task-switch.ts'
 
@@ -16,17 +17,19 @@ export interface VersionView {
 export interface HaltParts {
   readonly view: VersionView
   readonly queues: readonly InputQueue[]
-  readonly cuts: Cuts
-  record(): Pick<CommitRecord, 'switchId' | 'role'>
+  readonly inputs: readonly CutInput[]
+  record(): Pick<CommitRecord, 'switchId' | 'role' | 'cutsIn'>
 }
 
 export class TaskHalt {
   readonly #parts: HaltParts
+  readonly cuts: Cuts
   readonly #external: readonly InputQueue[]
   #isBound = false
 
   constructor(parts: HaltParts) {
     this.#parts = parts
+    this.cuts = new Cuts(parts.inputs, parts.record().cutsIn)
     this.#external = parts.queues.filter((queue) => queue.wiring.external !== undefined)
   }
 
@@ -57,9 +60,9 @@ export class TaskHalt {
 
   /** The switch that it is to halt for now: nothing is left to take before the cut. Undefined: none. */
   due(): number | undefined {
-    const { view, record, cuts } = this.#parts
+    const { view, record } = this.#parts
     const wanted = halting(view.version, record().switchId, view.shared.open)
-    if (wanted.kind === 'none' || !cuts.complete(wanted.s)) return undefined
+    if (wanted.kind === 'none' || !this.cuts.complete(wanted.s)) return undefined
     if (wanted.kind === 'at-cut' && !this.#external.every((queue) => queue.ended)) return undefined
     return wanted.s
   }

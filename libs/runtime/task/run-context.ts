@@ -23,6 +23,7 @@ export interface RunContext {
   readonly probe: CommitProbe
   readonly switching: VersionSwitch
   readonly effects: EffectRunner
+  readonly listsEffects: boolean
   /** Where the inputs end; undefined: a stream. */
   readonly bounds: Bounds | undefined
   readonly deadLetters: { readonly topic: string; readonly partitions: number }

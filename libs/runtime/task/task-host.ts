@@ -17,6 +17,8 @@ export interface HostContext {
   /** Where results go. */
   readonly role: OutputRole
   readonly effects: EffectRunner
+  /** Calls of effect steps are only listed, also by a live version: a run that must leave no trace. */
+  readonly listsEffects: boolean
   recordBytesMax(topic: string): number
 }
 
@@ -52,7 +54,7 @@ export function instantiateProgram(
     now: () => clock.now(),
     effect: (call) => {
       const { counts } = context.effects
-      if (context.role === 'shadow') {
+      if (context.role === 'shadow' || context.listsEffects) {
         counts.inShadow += 1
         layer().outbox.add(task.effectsTopic, 0, listedEffect(call, task.name, clock.now()))
       } else if (headers.repeated) counts.repeated += 1

@@ -10,7 +10,7 @@
 import type { TaskProgram } from '../../dataflow/plan.ts'
 import { assert } from '../../faults/fault.ts'
 import type { Acquired } from '../acquire/acquire.ts'
-import { endReachedInputs, isEnded, limitInputs } from '../batch/end-of-input.ts'
+import { endReachedInputs, isEnded, liftInputs, limitInputs } from '../batch/end-of-input.ts'
 import { ActiveLayer } from './active-layer.ts'
 import { commitTransaction } from './commit.ts'
 import type { InputQueue } from './input-queue.ts'
@@ -24,7 +24,6 @@ import type { TaskCounters } from './task-counters.ts'
 import { instantiateProgram } from './task-host.ts'
 import { TaskInputs } from './task-inputs.ts'
 import { sealLayer } from './task-seal.ts'
-import { Cuts } from '../switch/cuts.ts'
 import type { Pace } from '../switch/pace.ts'
 import { TaskHalt } from '../switch/task-halt.ts'
 import type { Repeats } from './commit-record.ts'
@@ -43,13 +42,11 @@ export class TaskRun {
   readonly #inputs: TaskInputs
   readonly #headers: RepartitionHeaders
   readonly #markers: MarkerPace
-  readonly #cuts: Cuts
   readonly #halt: TaskHalt
   /** The switch that the sealed layer halts for: no record is taken any more. */
   #halting: number | undefined
   #halted = false
   readonly #repeats: Repeats | undefined
-  /** Only in shadow. */
   readonly #pace: Pace | undefined
   #layer = new ActiveLayer()
   #careful: Positions | undefined
@@ -74,11 +71,10 @@ export class TaskRun {
     this.#careful = context.careful
     this.#lastCommitAt = context.clock.monotonic() - settings.commitIntervalMs
     this.#repeats = acquired.ledger.record.repeats
-    this.#cuts = new Cuts(task.inputs, acquired.ledger.record.cutsIn)
     this.#halt = new TaskHalt({
       view: context.switching,
       queues: this.queues,
-      cuts: this.#cuts,
+      inputs: task.inputs,
       record: () => acquired.ledger.record,
     })
     const { role } = acquired.ledger.record
@@ -199,7 +195,7 @@ export class TaskRun {
         if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()
         return
       case 'cut':
-        this.#cuts.take(queue.index, item.task, item.s)
+        this.#halt.cuts.take(queue.index, item.task, item.s)
         if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()
         return
       case 'refused':
@@ -213,10 +209,8 @@ export class TaskRun {
 
   /** Lifts external inputs (the test kit's hand-moved time). */
   lift(watermark: number): void {
-    let moved = false
-    for (const { wiring } of this.queues) if (wiring.external !== undefined && this.acquired.time.lift(wiring.id, watermark)) moved = true
     this.#layer.dirty = true
-    if (moved) this.#timeMoved()
+    if (liftInputs(this.queues, this.acquired.time, watermark)) this.#timeMoved()
   }
 
   #timeMoved(): void {
@@ -343,7 +337,7 @@ export class TaskRun {
       acquired: this.acquired,
       queues: this.queues,
       headers: this.#headers,
-      cutsIn: () => this.#cuts.saved(),
+      cutsIn: () => this.#halt.cuts.saved(),
       markerOut,
       halt,
       ended,

@@ -70,7 +70,6 @@ export class Task {
     return this.#run?.unsettled ?? this.#recovery.unsettled
   }
 
-  /** The group gave the task to this member (again). */
   assign(): void {
     if (this.#wanted === 'close') return
     this.#wanted = 'run'

@@ -43,6 +43,8 @@ export interface WorkerOptions {
   readonly millraceVersion?: string
   /** Ends where the inputs end; default: never. */
   readonly batch?: BatchRequest
+  /** Calls of effect steps are listed in the effects topic instead of made. Default false. */
+  readonly listsEffects?: boolean
   /** Called at each point of each commit (tests, fail-points). */
   readonly probe?: CommitProbe
   /** Freezes values given to user code, so that code which changes them in place fails (test kit). */
@@ -348,6 +350,7 @@ export class Worker {
       recordBytesMax: (topic) => prepared.recordBytesMax.get(topic) ?? Infinity,
       switching,
       bounds: prepared.bounds,
+      listsEffects: options.listsEffects ?? false,
       probe: options.probe ?? (() => undefined),
       manyStages: hasManyStages(prepared.wiring),
       announceMove: async () => await announcer.announceMove(),

@@ -17,7 +17,7 @@ const threeStages = topology('three', { version: 1 }, (flow) => {
     .stream(clicks, { eventTime: (click) => click.at })
     .keyBy('page', (click) => click.page)
     .window('minute', tumbling(minutes(1)), { lateness: minutes(5) })
-    .count((total, { window, key }) => ({ start: window.start, page: String(key), clicks: total }))
+    .count((total, { window, key }) => ({ start: window.start, page: key, clicks: total }))
     .keyBy('start', (one) => String(one.start))
     .window('again', tumbling(minutes(10)))
     .aggregate({

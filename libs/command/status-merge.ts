@@ -8,6 +8,7 @@ export function mergeStatuses(statuses: readonly [WorkerStatus, ...WorkerStatus[
   const [first] = statuses
   const tasks: TaskStatus[] = statuses.flatMap((status) => status.tasks)
   const most = (of: (status: WorkerStatus) => number): number => Math.max(...statuses.map(of))
+  const sum = (of: (status: WorkerStatus) => number): number => statuses.reduce((total, status) => total + of(status), 0)
   return {
     ...first,
     worker: {
@@ -21,6 +22,12 @@ export function mergeStatuses(statuses: readonly [WorkerStatus, ...WorkerStatus[
     },
     tasks,
     totals: totalsOf(tasks),
+    standbys: statuses.flatMap((status) => status.standbys ?? []),
+    kept: {
+      stores: sum((status) => status.kept?.stores ?? 0),
+      bytes: sum((status) => status.kept?.bytes ?? 0),
+      removed: sum((status) => status.kept?.removed ?? 0),
+    },
     eventLoopDelay: {
       meanMs: most((status) => status.eventLoopDelay.meanMs),
       p99Ms: most((status) => status.eventLoopDelay.p99Ms),

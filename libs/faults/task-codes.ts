@@ -234,6 +234,38 @@ export const taskCodes: readonly FaultEntry[] = [
       'orders.3: the broker refuses what a timer, a window or a table has led to: record 0 for shop.v1.totals.changelog:3 has 1100000 bytes',
   },
   {
+    code: 'MR5040',
+    title: 'A standby copy can no longer follow',
+    story:
+      'A standby follows the changelogs of a task that another worker owns. What it has applied no longer fits the log: a changelog was truncated or deleted, or the copy was behind for so long that tombstones may be gone. It is looked at again, and made anew where it must be. The owner is not harmed.',
+    cure: 'Nothing, if it happens once. If it repeats: look at disk and network of the worker with the copy, or raise delete.retention.ms of the changelog.',
+    example: 'the standby copy of cell.0 can no longer follow the changelog of smoothing',
+  },
+  {
+    code: 'MR5041',
+    title: 'A standby copy is out of the range of its changelog',
+    story:
+      'The broker refuses to read the changelog at the place where the copy stands: the changelog was truncated, deleted or made again. The copy is looked at again, and made anew where it must be. The owner is not harmed, but it will say MR5014 or MR5016 if it lost state.',
+    cure: 'Find out who deleted or truncated the topic.',
+    example: 'the standby copy of cell.0 follows surge.v1.smoothing.changelog:0 at 900, but that has the range 0 to 12',
+  },
+  {
+    code: 'MR5042',
+    title: 'A kept store could not be removed',
+    story:
+      'The local store of a task that another worker owns was too old, or there was too much of them (keptStateAgeMs, keptStateBytesMax). Removing it failed; the worker goes on.',
+    cure: 'Look at the rights and the health of the disk of stateDirectory.',
+    example: 'the kept store of cell.3 could not be removed: EACCES',
+  },
+  {
+    code: 'MR5043',
+    title: 'Internal topics were deleted while the application ran',
+    story:
+      'A worker found that a control, commit, changelog, repartition or dead-letter topic of its application no longer exists. What it held is lost; an empty one in its place would hide that. The worker stopped and created nothing.',
+    cure: 'Restore the topics from a copy of the cluster, or give the application a new version, which reprocesses the inputs. `millrace topics create` is not the cure: it would make empty ones.',
+    example: 'internal topics of surge-pricing v1 were deleted while it runs: surge-pricing.v1.control',
+  },
+  {
     code: 'MR5065',
     title: 'A record has an epoch that nobody announced',
     story:

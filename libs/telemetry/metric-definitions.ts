@@ -3,20 +3,10 @@
  * document. Names follow Prometheus (base units, `_total` for counters). Labels are bounded by the topology and the number
  * of partitions: task, topic, partition, step, state, outcome; never a key or a message.
  */
+import { storeMetrics } from './store-metrics.ts'
 import type { InputView, StatusView, TaskView } from './status-view.ts'
 
-export interface Sample {
-  readonly labels: Readonly<Record<string, string | number>>
-  readonly value: number
-}
-
-export interface MetricDefinition {
-  readonly name: `millrace_${string}`
-  readonly type: 'gauge' | 'counter'
-  readonly labels: readonly string[]
-  readonly help: string
-  readonly read: (status: StatusView) => readonly Sample[]
-}
+import type { MetricDefinition, Sample } from './metric.ts'
 
 const one = (value: number, labels: Sample['labels'] = {}): readonly Sample[] => [{ labels, value }]
 
@@ -372,7 +362,7 @@ const state: readonly MetricDefinition[] = [
 ]
 
 /** Read from the status document at each scrape. */
-export const metricDefinitions: readonly MetricDefinition[] = [...worker, ...tasks, ...inputs, ...steps, ...state]
+export const metricDefinitions: readonly MetricDefinition[] = [...worker, ...tasks, ...inputs, ...steps, ...state, ...storeMetrics]
 
 export interface HistogramDefinition {
   readonly name: `millrace_${string}`

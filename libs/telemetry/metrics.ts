@@ -4,7 +4,8 @@
  * One scrape reads the status document once, however many metrics there are, so that the numbers of one scrape agree.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { commitDuration, metricDefinitions, type MetricDefinition } from './metric-definitions.ts'
+import type { MetricDefinition } from './metric.ts'
+import { commitDuration, metricDefinitions } from './metric-definitions.ts'
 import type { StatusView } from './status-view.ts'
 
 export interface MetricsOptions {

@@ -60,6 +60,13 @@ export interface TaskView {
   readonly fault?: { readonly code: string; readonly message: string } | undefined
 }
 
+export interface StandbyView {
+  readonly task: string
+  readonly state: string
+  readonly lagRecords: number | null
+  readonly sizeBytes: number
+}
+
 export interface StatusView {
   readonly at: number
   readonly application: string
@@ -74,6 +81,8 @@ export interface StatusView {
     readonly lastTurnAt: number
   }
   readonly tasks: readonly TaskView[]
+  readonly standbys?: readonly StandbyView[]
+  readonly kept?: { readonly stores: number; readonly bytes: number; readonly removed: number }
   readonly eventLoopDelay: { readonly meanMs: number; readonly p99Ms: number; readonly maxMs: number }
   readonly doNotScale: boolean
   readonly fault?: { readonly code: string; readonly message: string } | undefined

@@ -157,6 +157,7 @@ class DriverRun implements Driver {
       commitIntervalMs: 0,
       markerIntervalMs: 0,
       maxIdleMs: 0,
+      metadataIntervalMs: 0,
       ...this.#options.settings,
     }
     const running: RunningWorker = {

@@ -81,6 +81,8 @@ export class MemoryApplication {
       commitIntervalMs: 0,
       markerIntervalMs: 0,
       maxIdleMs: 0,
+      // Nobody changes topics behind the engine's back, unless a test says so; and a timer less to wait for.
+      metadataIntervalMs: 0,
       ...options.settings,
     }
   }

@@ -54,6 +54,7 @@ export function describe(status: WorkerStatus, url: string): string {
       ),
     )
   for (const task of status.tasks) lines.push(...restoreLines(task, status.at), ...faultLines(task))
+  lines.push(...standbyLines(status))
   if (status.doNotScale) lines.push('', 'Tasks are restoring: do not add or remove workers now.')
   return lines.join('\n')
 }
@@ -88,6 +89,15 @@ const restoreLines = (task: TaskStatus, at: number): string[] =>
     (restore) =>
       `  ${task.name} restores ${restore.step}: ${count(restore.remaining)} of the changelog left, ${bytes(restore.bytesRead)} read in ${seconds((at - restore.startedAt) / 1000)}, ready in ${seconds(restore.etaSeconds)}`,
   )
+
+function standbyLines({ standbys = [], kept }: WorkerStatus): string[] {
+  const rows = standbys.map(({ task, state, lagRecords, sizeBytes }) => [task, state, count(lagRecords), bytes(sizeBytes)])
+  return [
+    ...(rows.length === 0 ? [] : ['', ...table(['standby of', 'state', 'lag', 'size'], rows)]),
+    ...standbys.flatMap(({ task, fault }) => (fault === undefined ? [] : [`  standby of ${task}: ${fault.code} ${fault.message}`])),
+    ...(kept === undefined || kept.stores === 0 ? [] : ['', `${kept.stores} stores of former tasks are kept, ${bytes(kept.bytes)}`]),
+  ]
+}
 
 const faultLines = (task: TaskStatus): string[] =>
   task.fault === undefined ? [] : [`  ${task.name} ${task.state}: ${task.fault.code} ${task.fault.message}`]

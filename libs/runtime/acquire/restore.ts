@@ -2,13 +2,13 @@
  * Restore (engine.md 3, steps 2 and 3): brings the local store to the own fence records, reading only what it lacks.
  * Deciding part: `storeVerdict`. A crash at any moment leaves a store that says how far each changelog was applied.
  */
-import { readChangelogRecord } from '../../state/changelog.ts'
 import type { LocalMark, TaskState } from '../../state/task-state.ts'
 import { Fault } from '../../faults/fault.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log, PartitionRange } from '../ports/log.ts'
 import { readRange } from './range-reader.ts'
+import { Restoration } from './restoration.ts'
 
 export interface ChangelogFacts {
   readonly step: string
@@ -69,37 +69,6 @@ export interface RestoreContext {
   onNote(level: 'info', message: string, facts: Readonly<Record<string, unknown>>): void
 }
 
-/** How far a restore has come. */
-class Restoration {
-  readonly begun: number
-  readonly positions: Record<string, number> = {}
-  readonly epochs: Record<string, number>
-  readonly #stateId: string
-  readonly #before: LocalMark | undefined
-
-  constructor(stateId: string, before: LocalMark | undefined, now: number) {
-    this.#stateId = stateId
-    this.#before = before
-    this.begun = now
-    this.epochs = { ...before?.changelogEpochs }
-  }
-
-  /** Incomplete: the caller completes it when all changelogs are applied. */
-  mark(): LocalMark {
-    const before = this.#before
-    return {
-      stateId: this.#stateId,
-      epoch: before?.epoch ?? 0,
-      n: before?.n ?? 0,
-      complete: false,
-      completeAt: before?.completeAt ?? this.begun,
-      positions: before?.positions ?? {},
-      changelogs: { ...this.positions },
-      changelogEpochs: { ...this.epochs },
-    }
-  }
-}
-
 /** Answers the next changelog offset to apply of each step. The store's mark stays incomplete: the caller completes it. */
 export async function restoreStores(
   context: RestoreContext,
@@ -107,14 +76,7 @@ export async function restoreStores(
   changelogs: readonly ChangelogFacts[],
   commitRecord: CommitRecord | undefined,
 ): Promise<Readonly<Record<string, number>>> {
-  const restoration = new Restoration(context.stateId, state.mark, context.clock.now())
-  for (const changelog of changelogs) {
-    const known = state.mark?.changelogs[changelog.step]
-    const firstNeeded = commitRecord?.firstNeeded[changelog.step]
-    if (known === undefined && firstNeeded !== undefined && changelog.logStart > firstNeeded)
-      throw lostData(context, changelog, firstNeeded)
-    restoration.positions[changelog.step] = known ?? changelog.logStart
-  }
+  const restoration = beginRestoration(context, state.mark, changelogs, commitRecord)
   for (const changelog of changelogs) await restoreOne(context, state, changelog, restoration, commitRecord !== undefined)
   const { epochs } = restoration
   const outdated = changelogs
@@ -122,6 +84,24 @@ export async function restoreStores(
     .map(({ step }) => step)
   if (outdated.length > 0) await state.clear(outdated, restoration.mark())
   return restoration.positions
+}
+
+/** From where each changelog is applied. Fault MR5014 where the changelog has lost what the store lacks. */
+export function beginRestoration(
+  context: Pick<RestoreContext, 'stateId' | 'clock' | 'task' | 'partition'>,
+  mark: LocalMark | undefined,
+  changelogs: readonly ChangelogFacts[],
+  commitRecord: CommitRecord | undefined,
+): Restoration {
+  const positions: Record<string, number> = {}
+  for (const changelog of changelogs) {
+    const known = mark?.changelogs[changelog.step]
+    const firstNeeded = commitRecord?.firstNeeded[changelog.step]
+    if (known === undefined && firstNeeded !== undefined && changelog.logStart > firstNeeded)
+      throw lostData(context, changelog, firstNeeded)
+    positions[changelog.step] = known ?? changelog.logStart
+  }
+  return new Restoration(context.stateId, mark, positions, context.clock.now())
 }
 
 async function restoreOne(
@@ -132,7 +112,7 @@ async function restoreOne(
   explained: boolean,
 ): Promise<void> {
   const { step, fence, topic, deleteRetentionMs } = changelog
-  const { begun, positions, epochs } = restoration
+  const { begun, positions } = restoration
   const from = positions[step] ?? 0
   let bytesRead = 0
   const report = (): void => context.onProgress({ step, from, position: positions[step] ?? 0, end: fence + 1, bytesRead, startedAt: begun })
@@ -144,12 +124,10 @@ async function restoreOne(
     stallMs: context.stallMs,
     signal: context.signal,
     onRecords: async (records, next, bytes) => {
-      const changes = records.map(readChangelogRecord)
-      if (!explained && changes.some((change) => change.kind === 'user')) throw strayState(context, changelog)
-      for (const change of changes) epochs[step] = Math.max(epochs[step] ?? 0, change.epoch)
-      positions[step] = next
+      await restoration.apply(state, step, records, next, (changes) => {
+        if (!explained && changes.some((change) => change.kind === 'user')) throw strayState(context, changelog)
+      })
       bytesRead += bytes
-      if (changes.some((change) => change.kind !== 'fence')) await state.restore(step, changes, restoration.mark())
       report()
     },
   })
@@ -202,7 +180,7 @@ function lostTail(context: Pick<RestoreContext, 'task' | 'partition'>, changelog
   )
 }
 
-function lostData(context: RestoreContext, changelog: ChangelogFacts, firstNeeded: number): Fault {
+function lostData(context: Pick<RestoreContext, 'task' | 'partition'>, changelog: ChangelogFacts, firstNeeded: number): Fault {
   return new Fault(
     'MR5014',
     'stop-task',

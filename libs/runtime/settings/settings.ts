@@ -175,6 +175,40 @@ export const settingTable = {
     },
     { min: 1_000, max: 3_600_000 },
   ),
+  standbyReplicas: integer(
+    0,
+    {
+      group: 'recovery',
+      meaning:
+        'Copies of the state of each task that other workers keep up to date, so that they take a task over without reading its changelogs from the start.',
+      cost: 'Disk, network and some memory for each copy. More copies than other workers are not made. Workers of one application should agree; the leader of the group decides.',
+    },
+    { min: 0, max: 8 },
+  ),
+  keptStateAgeMs: duration(
+    43_200_000,
+    {
+      group: 'state',
+      meaning: 'How long the local store of a task that went to another worker is kept for its return.',
+      cost: 'Disk. A store older than half of delete.retention.ms of its changelog (Kafka: 24 h) is rebuilt anyway, so more than 12 h is of use only where that was raised. 0 removes it at once.',
+    },
+    { max: 2 ** 31 - 1 },
+  ),
+  keptStateBytesMax: size(16 * 1024 * MIB, {
+    group: 'state',
+    meaning: 'Disk for the kept stores of tasks that went to other workers, of one worker, together; when exceeded the oldest are removed.',
+    cost: 'A task that comes back after its store was removed is restored from the start of its changelogs.',
+  }),
+  metadataIntervalMs: duration(
+    60_000,
+    {
+      group: 'recovery',
+      meaning:
+        'How often a worker looks whether partitions were added to an input or topics were deleted; it stops with a message then. 0: only at its start.',
+      cost: 'One small request.',
+    },
+    { max: 86_400_000 },
+  ),
   startAt: start({
     group: 'recovery',
     meaning: 'Where a source starts that has never been read by this application and version, unless the topology says it.',

@@ -1,8 +1,13 @@
 /**
- * Who gets which task: sticky and balanced (engine.md 3). Pure, runs on the group's leader.
+ * Who gets which task, and who keeps a copy of its state (engine.md 3): balanced, then sticky. Pure, runs on the group's leader.
  *
- * Every member gets floor(tasks / members) or one more. A task stays where it runs, else goes where its state is kept on disk,
- * else to the member with the fewest tasks (and the fewest of the same sub-topology, so that the load of a stage is spread).
+ * 1. Every member gets floor(tasks / members) or one more.
+ * 2. A task stays where it runs, as long as 1 allows. Who must give tasks up keeps its share of each stage, so that a joining member does
+ *    not get one whole stage, and gives away first what others have a copy of.
+ * 3. A task that moves goes to the most complete copy that may take it, else to the member with the fewest tasks (and the fewest of its stage).
+ * 4. A copy is never on the owner's member. It stays where it is, else it is made from the most complete remains; it moves only to a member
+ *    with at least two copies fewer.
+ * 5. The same question again, with the answer carried out, gives the same answer.
  */
 export interface TaskName {
   readonly subTopology: string
@@ -13,47 +18,179 @@ export interface Candidate {
   readonly memberId: string
   /** Names of tasks that the member runs now. */
   readonly running: readonly string[]
-  /** Names of tasks whose store the member keeps. */
-  readonly kept: readonly string[]
+  /**
+   * Tasks whose store lies on the member's disk, with how much of the changelogs is in it: the sum of the positions, which can be compared
+   * among members. 0: not known.
+   */
+  readonly stores: ReadonlyMap<string, number>
+  /** Names of tasks that the member follows as a standby now. */
+  readonly following: readonly string[]
+}
+
+export interface AssignedTasks {
+  readonly active: readonly TaskName[]
+  readonly standby: readonly TaskName[]
+}
+
+export interface StandbyWish {
+  /** Copies of each task, beside the owner. */
+  readonly replicas: number
+  /** A task without state has nothing to copy. */
+  hasState(task: TaskName): boolean
 }
 
 export const taskId = (task: TaskName): string => `${task.subTopology}.${task.partition}`
 
-export function assignTasks(tasks: readonly TaskName[], candidates: readonly Candidate[]): ReadonlyMap<string, readonly TaskName[]> {
-  const members = candidates.toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
-  const given = new Map<string, TaskName[]>(members.map((m) => [m.memberId, []]))
-  if (members.length === 0) return given
-  const least = Math.floor(tasks.length / members.length)
-  let extra = tasks.length % members.length
+const NO_STANDBYS: StandbyWish = { replicas: 0, hasState: () => false }
 
-  const hasRoom = (memberId: string): boolean => {
-    const load = loadOf(given, memberId)
-    return load < least || (load === least && extra > 0)
+export function assignTasks(
+  tasks: readonly TaskName[],
+  candidates: readonly Candidate[],
+  standbys: StandbyWish = NO_STANDBYS,
+): ReadonlyMap<string, AssignedTasks> {
+  const members = candidates.toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
+  const active = assignOwners(tasks, members)
+  const standby = assignCopies(tasks, members, active, standbys)
+  return new Map(members.map(({ memberId }) => [memberId, { active: active.of(memberId), standby: standby.get(memberId) ?? [] }]))
+}
+
+/** What was given out so far, and who may still get something. */
+class Shares {
+  readonly #given = new Map<string, TaskName[]>()
+  readonly #least: number
+  #extra: number
+
+  constructor(members: readonly Candidate[], count: number) {
+    for (const { memberId } of members) this.#given.set(memberId, [])
+    this.#least = Math.floor(count / Math.max(1, members.length))
+    this.#extra = count % Math.max(1, members.length)
   }
-  const give = (memberId: string, task: TaskName): void => {
-    const list = given.get(memberId)
+
+  of(memberId: string): readonly TaskName[] {
+    return this.#given.get(memberId) ?? []
+  }
+
+  ofStage(memberId: string, stage: string): number {
+    return this.of(memberId).filter((task) => task.subTopology === stage).length
+  }
+
+  has(memberId: string, task: TaskName): boolean {
+    return this.of(memberId).includes(task)
+  }
+
+  hasRoom(memberId: string): boolean {
+    const load = this.of(memberId).length
+    return load < this.#least || (load === this.#least && this.#extra > 0)
+  }
+
+  give(memberId: string, task: TaskName): void {
+    const list = this.#given.get(memberId)
     if (list === undefined) return
-    if (list.length === least) extra -= 1
+    if (list.length === this.#least) this.#extra -= 1
     list.push(task)
   }
 
-  let left: readonly TaskName[] = tasks
-  for (const preference of [(m: Candidate) => m.running, (m: Candidate) => m.kept]) {
-    const wanted = new Map(members.map((m) => [m.memberId, new Set(preference(m))]))
+  /** Least first: tasks in all, then tasks of that stage. */
+  byLoad(members: readonly Candidate[], stage: string): Candidate[] {
+    return members.toSorted(
+      (a, b) =>
+        this.of(a.memberId).length - this.of(b.memberId).length || this.ofStage(a.memberId, stage) - this.ofStage(b.memberId, stage),
+    )
+  }
+}
+
+function assignOwners(tasks: readonly TaskName[], members: readonly Candidate[]): Shares {
+  const shares = new Shares(members, tasks.length)
+  const ownerOf = new Map<string, Candidate>()
+  for (const member of members) for (const name of member.running) if (!ownerOf.has(name)) ownerOf.set(name, member)
+  const copied = (task: TaskName): boolean =>
+    members.some((member) => member !== ownerOf.get(taskId(task)) && member.stores.has(taskId(task)))
+  const perMember = (stage: string): number => tasks.filter((task) => task.subTopology === stage).length / members.length
+
+  let left: readonly TaskName[] = [...tasks.filter((task) => !copied(task)), ...tasks.filter(copied)]
+  for (const share of [(stage: string) => Math.floor(perMember(stage)), (stage: string) => Math.ceil(perMember(stage)), () => Infinity]) {
     left = left.filter((task) => {
-      const member = members.find((m) => wanted.get(m.memberId)?.has(taskId(task)) === true && hasRoom(m.memberId))
-      if (member === undefined) return true
-      give(member.memberId, task)
+      const memberId = ownerOf.get(taskId(task))?.memberId
+      if (memberId === undefined || !shares.hasRoom(memberId)) return true
+      if (shares.ofStage(memberId, task.subTopology) >= share(task.subTopology)) return true
+      shares.give(memberId, task)
       return false
     })
   }
-  for (const task of left) {
-    const open = members.filter((m) => hasRoom(m.memberId))
-    const sameStage = (m: Candidate): number => (given.get(m.memberId) ?? []).filter((t) => t.subTopology === task.subTopology).length
-    const best = open.toSorted((a, b) => loadOf(given, a.memberId) - loadOf(given, b.memberId) || sameStage(a) - sameStage(b))[0]
-    if (best !== undefined) give(best.memberId, task)
+  for (const wantsCopy of [true, false]) {
+    left = inOrder(tasks, left).filter((task) => {
+      const open = members.filter(({ memberId, stores }) => shares.hasRoom(memberId) && (!wantsCopy || stores.has(taskId(task))))
+      const best = byCopy(shares.byLoad(open, task.subTopology), task)[0]
+      if (best === undefined) return true
+      shares.give(best.memberId, task)
+      return false
+    })
   }
-  return given
+  return shares
 }
 
-const loadOf = (given: ReadonlyMap<string, readonly TaskName[]>, memberId: string): number => given.get(memberId)?.length ?? 0
+function assignCopies(
+  tasks: readonly TaskName[],
+  members: readonly Candidate[],
+  owners: Shares,
+  wish: StandbyWish,
+): ReadonlyMap<string, readonly TaskName[]> {
+  const replicas = Math.min(wish.replicas, members.length - 1)
+  const copies = new Map<string, TaskName[]>(members.map(({ memberId }) => [memberId, []]))
+  const of = ({ memberId }: Candidate): TaskName[] => copies.get(memberId) ?? []
+  const mayGet = (task: TaskName): Candidate[] =>
+    members
+      .filter((member) => !owners.has(member.memberId, task) && !of(member).includes(task))
+      .toSorted((a, b) => of(a).length - of(b).length)
+  const wanted = tasks.filter((task) => wish.hasState(task))
+  for (const task of wanted) {
+    const following = byCopy(mayGet(task), task).filter((member) => member.following.includes(taskId(task)))
+    for (const member of following.slice(0, Math.max(0, replicas))) of(member).push(task)
+  }
+  for (const task of wanted) {
+    const missing = replicas - members.filter((member) => of(member).includes(task)).length
+    for (let nth = 0; nth < missing; nth += 1) {
+      const best = byCopy(mayGet(task), task)[0]
+      if (best !== undefined) of(best).push(task)
+    }
+  }
+  // Each move makes the sum of the squares of the loads smaller, so this ends.
+  for (let move = nextMove(members, of, mayGet); move !== undefined; move = nextMove(members, of, mayGet)) {
+    const { task, from, to } = move
+    of(from).splice(of(from).indexOf(task), 1)
+    of(to).push(task)
+  }
+  return copies
+}
+
+interface Move {
+  readonly task: TaskName
+  readonly from: Candidate
+  readonly to: Candidate
+}
+
+/** From a member that has at least two copies more than another one that may have them; first what costs least. */
+function nextMove(
+  members: readonly Candidate[],
+  of: (member: Candidate) => readonly TaskName[],
+  mayGet: (task: TaskName) => readonly Candidate[],
+): Move | undefined {
+  for (const from of members.toSorted((a, b) => of(b).length - of(a).length)) {
+    const moves = of(from).flatMap((task) =>
+      mayGet(task).flatMap((to) => (of(from).length - of(to).length < 2 ? [] : [{ task, from, to }])),
+    )
+    const cost = ({ task, to }: Move): number =>
+      (from.following.includes(taskId(task)) ? 2 : 0) + (to.stores.has(taskId(task)) || to.following.includes(taskId(task)) ? 0 : 1)
+    const cheapest = moves.toSorted((a, b) => cost(a) - cost(b) || of(a.to).length - of(b.to).length)[0]
+    if (cheapest !== undefined) return cheapest
+  }
+  return undefined
+}
+
+const inOrder = (tasks: readonly TaskName[], some: readonly TaskName[]): TaskName[] => tasks.filter((task) => some.includes(task))
+
+/** The most complete first; the order of equals stays. */
+const byCopy = (members: readonly Candidate[], task: TaskName): Candidate[] => {
+  const progress = ({ stores }: Candidate): number => stores.get(taskId(task)) ?? -1
+  return members.toSorted((a, b) => progress(b) - progress(a))
+}

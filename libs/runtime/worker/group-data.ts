@@ -1,11 +1,22 @@
-/** What members tell each other through the group: JSON, so that an older or newer release can read it. Pure. */
+/**
+ * What members tell each other through the group: JSON, so that an older or newer release can read it. Fields may be missing: an older
+ * release knows nothing of standbys, and says of its stores the names only. Pure.
+ */
 import type { Candidate } from './assignor.ts'
 import { isRecord } from '../json.ts'
 import type { MemberOf } from '../ports/log.ts'
 
 export interface MemberData {
   readonly running: readonly string[]
-  readonly kept: readonly string[]
+  /** Tasks whose store is kept here, with the sum of its changelog positions. */
+  readonly stores: ReadonlyMap<string, number>
+  readonly following: readonly string[]
+}
+
+/** Names of tasks. */
+export interface GivenTasks {
+  readonly active: readonly string[]
+  readonly standby: readonly string[]
 }
 
 const parse = (bytes: Uint8Array): unknown => {
@@ -17,17 +28,23 @@ const parse = (bytes: Uint8Array): unknown => {
 }
 const textsOf = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [])
 
-export const encodeMember = (data: MemberData): Uint8Array => Buffer.from(JSON.stringify(data))
+export const encodeMember = ({ running, stores, following }: MemberData): Uint8Array =>
+  Buffer.from(JSON.stringify({ running, kept: [...stores.keys()], progress: Object.fromEntries(stores), following }))
 
 export const decodeMembers = (members: readonly MemberOf[]): Candidate[] =>
   members.map(({ memberId, userData }) => {
     const data = parse(userData)
-    return { memberId, running: isRecord(data) ? textsOf(data['running']) : [], kept: isRecord(data) ? textsOf(data['kept']) : [] }
+    if (!isRecord(data)) return { memberId, running: [], stores: new Map<string, number>(), following: [] }
+    const progress = isRecord(data['progress']) ? data['progress'] : {}
+    const stores = new Map(textsOf(data['kept']).map((task) => [task, numberOf(progress[task])]))
+    return { memberId, running: textsOf(data['running']), stores, following: textsOf(data['following']) }
   })
 
-export const encodeTasks = (tasks: readonly string[]): Uint8Array => Buffer.from(JSON.stringify({ tasks }))
+const numberOf = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0)
 
-export function decodeTasks(userData: Uint8Array): string[] {
+export const encodeTasks = ({ active, standby }: GivenTasks): Uint8Array => Buffer.from(JSON.stringify({ tasks: active, standby }))
+
+export function decodeTasks(userData: Uint8Array): GivenTasks {
   const data = parse(userData)
-  return isRecord(data) ? textsOf(data['tasks']) : []
+  return isRecord(data) ? { active: textsOf(data['tasks']), standby: textsOf(data['standby']) } : { active: [], standby: [] }
 }

@@ -134,6 +134,25 @@ export interface TaskStatus {
   readonly fault?: FaultStatus | undefined
 }
 
+/** A copy of a task's state that this worker keeps up to date for another one. */
+export interface StandbyStatus {
+  readonly task: string
+  /** `waiting`: there is nothing to follow yet, or a fault is waited out. */
+  readonly state: 'waiting' | 'following' | 'closed'
+  /** Committed changelog offsets that the copy lacks; null: not known. */
+  readonly lagRecords: number | null
+  readonly sizeBytes: number
+  readonly fault?: FaultStatus | undefined
+}
+
+/** Stores of tasks that went to other workers. */
+export interface KeptStatus {
+  readonly stores: number
+  readonly bytes: number
+  /** Removed because of age or size. */
+  readonly removed: number
+}
+
 export interface WorkerIdentity {
   /** Chosen by the worker, stable while it lives. */
   readonly id: string
@@ -190,6 +209,9 @@ export interface WorkerStatus {
   readonly worker: WorkerIdentity
   readonly tasks: readonly TaskStatus[]
   readonly totals: TotalStatus
+  /** Absent in documents of older releases. */
+  readonly standbys?: readonly StandbyStatus[]
+  readonly kept?: KeptStatus
   readonly eventLoopDelay: EventLoopDelayStatus
   /** True while tasks restore: adding or removing workers now would restart that work elsewhere. */
   readonly doNotScale: boolean

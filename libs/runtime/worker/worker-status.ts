@@ -3,7 +3,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Fault } from '../../faults/fault.ts'
 import type { InputQueue } from '../task/input-queue.ts'
 import { STATUS_VERSION, totalsOf } from './status.ts'
-import type { FaultStatus, InputStatus, RestoreStatus, TaskStatus, WorkerState, WorkerStatus } from './status.ts'
+import type { FaultStatus, InputStatus, KeptStatus, RestoreStatus, StandbyStatus, TaskStatus, WorkerState, WorkerStatus } from './status.ts'
+import type { StandbyTask } from '../standby/standby-task.ts'
 import type { Task } from '../task/task.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -27,6 +28,8 @@ export interface WorkerFacts {
   readonly state: WorkerState
   readonly startedAt: number
   readonly tasks: ReadonlyMap<string, Task>
+  readonly standbys: ReadonlyMap<string, StandbyTask>
+  readonly kept: KeptStatus
   readonly fault: Error | undefined
 }
 
@@ -52,11 +55,21 @@ export function workerStatus(worker: WorkerFacts): WorkerStatus {
     },
     tasks,
     totals: totalsOf(tasks),
+    standbys: [...worker.standbys.values()].map((standby) => standbyStatus(standby, now)),
+    kept: worker.kept,
     eventLoopDelay: { meanMs: milliseconds(delays.mean), p99Ms: milliseconds(delays.percentile(99)), maxMs: milliseconds(delays.max) },
     doNotScale: tasks.some((task) => task.state === 'restoring'),
     fault: faultStatus(worker.fault, now),
   }
 }
+
+const standbyStatus = (standby: StandbyTask, now: number): StandbyStatus => ({
+  task: standby.name,
+  state: standby.state,
+  lagRecords: standby.lagRecords,
+  sizeBytes: standby.sizeBytes(),
+  fault: faultStatus(standby.fault, now),
+})
 
 /** The longest that a running task has left records waiting: one stuck task must not hide behind the others. */
 function lastTurnOf(tasks: Iterable<Task>, now: number): number {

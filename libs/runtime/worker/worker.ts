@@ -11,9 +11,10 @@ import type { TopologyPlan } from '../../dataflow/plan.ts'
 import { boundsText } from '../batch/bounds.ts'
 import type { BatchRequest } from '../batch/bounds.ts'
 import { batchOver } from '../batch/batch-watch.ts'
-import { assignTasks, taskId } from './assignor.ts'
+import { assignmentsOf } from './assignments.ts'
+import { encodeMember, decodeTasks } from './group-data.ts'
+import { LocalStores } from './local-stores.ts'
 import type { CommitProbe } from '../task/commit.ts'
-import { decodeMembers, decodeTasks, encodeMember, encodeTasks } from './group-data.ts'
 import type { Note } from '../note.ts'
 import { hasManyStages } from '../reset/announcement.ts'
 import { Announcer } from '../reset/announcer.ts'
@@ -22,12 +23,14 @@ import { prepare } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import type { Clock } from '../ports/clock.ts'
 import { partitionId } from '../ports/log.ts'
-import type { AssignmentOf, GroupEvents, GroupIdentity, GroupMember, Log, MemberOf, PartitionReader } from '../ports/log.ts'
+import type { AssignmentOf, GroupEvents, GroupIdentity, GroupMember, Log, PartitionReader } from '../ports/log.ts'
 import { Purge } from './purge.ts'
 import type { Settings } from '../settings/settings.ts'
-import type { WorkerState, WorkerStatus } from './status.ts'
+import type { StandbyTask } from '../standby/standby-task.ts'
+import type { KeptStatus, WorkerState, WorkerStatus } from './status.ts'
 import { Task } from '../task/task.ts'
 import { VersionSwitch } from '../switch/version-switch.ts'
+import { explained, watchTopics } from './topic-watch.ts'
 import { workerStatus } from './worker-status.ts'
 import type { Wiring } from './wiring.ts'
 
@@ -77,8 +80,7 @@ export class Worker {
   /** Rises when an assignment comes, and when it is lost: work on an older one ends. */
   #assignments = 0
   #ending: Promise<void> | undefined
-  /** Tasks whose local store is kept here. */
-  readonly #kept = new Set<string>()
+  #stores: LocalStores | undefined
 
   constructor(options: WorkerOptions) {
     this.options = options
@@ -96,6 +98,14 @@ export class Worker {
   /** Topology with its topics and tasks; undefined before `start` has checked them. */
   get prepared(): Prepared | undefined {
     return this.#prepared
+  }
+
+  get standbys(): ReadonlyMap<string, StandbyTask> {
+    return this.#stores?.standbys ?? new Map<string, StandbyTask>()
+  }
+  /** Stores of tasks that went to other workers. */
+  get kept(): KeptStatus {
+    return this.#stores?.kept ?? { stores: 0, bytes: 0, removed: 0 }
   }
 
   /** Checks and creates topics, opens formats, joins the group. Throws a Fault with action 'stop' when it cannot work. */
@@ -146,7 +156,8 @@ export class Worker {
     this.#switching = this.#openSwitching(wiring)
     await this.#switching.start()
     sayRole(note, plan.name, plan.version, this.#switching)
-    for (const task of await this.options.stores.list()) this.#kept.add(task)
+    this.#stores = this.#openStores(manifest.stateId)
+    await this.#stores.findAll()
     const { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = settings
     this.#member = await log.joinGroup(
       {
@@ -160,6 +171,16 @@ export class Worker {
       this.#groupEvents(),
     )
     void this.#watchBatch()
+    void watchTopics({
+      admin: log.admin,
+      clock,
+      wiring,
+      intervalMs: settings.metadataIntervalMs,
+      signal: this.#abort.signal,
+      note,
+      onQuiet: () => this.#stores?.sweep(),
+      onChanged: (fault) => this.#fail(fault),
+    }).catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))
     // Stopped while it was joining: nobody else knows the member.
     if (this.#ending !== undefined) await this.#member.leave()
   }
@@ -226,7 +247,7 @@ export class Worker {
 
   async #closeEverything(): Promise<void> {
     await this.#leaving
-    await Promise.all([...this.tasks.values()].map((task) => task.close()))
+    await Promise.all([...[...this.tasks.values()].map((task) => task.close()), this.#stores?.close()])
     this.#abort.abort()
     this.#purge?.stop()
     await this.#switching?.close()
@@ -255,8 +276,11 @@ export class Worker {
 
   #groupEvents(): GroupEvents {
     return {
-      userData: () => encodeMember({ running: [...this.tasks.keys()], kept: [...this.#kept] }),
-      assign: (members) => Promise.resolve(this.#assignAll(members)),
+      userData: () => encodeMember(this.#stores?.describe(this.tasks) ?? { running: [], stores: new Map(), following: [] }),
+      assign: (members) => {
+        const wiring = this.#prepared?.wiring
+        return Promise.resolve(wiring === undefined ? new Map() : assignmentsOf(wiring, members, this.options.settings.standbyReplicas))
+      },
       onRebalancing: async () => {
         if (this.#state === 'running') this.#state = 'rebalancing'
         await Promise.all([...this.tasks.values()].map((task) => task.suspend()))
@@ -278,22 +302,7 @@ export class Worker {
   async #closeAll(): Promise<void> {
     const tasks = [...this.tasks.values()]
     this.tasks.clear()
-    await Promise.all(tasks.map((task) => task.close(true)))
-  }
-
-  #assignAll(members: readonly MemberOf[]): ReadonlyMap<string, AssignmentOf> {
-    const wiring = this.#prepared?.wiring
-    const tasks = (wiring?.tasks ?? []).map((task) => ({ subTopology: task.subTopology.name, partition: task.partition }))
-    const given = assignTasks(tasks, decodeMembers(members))
-    return new Map(
-      [...given].map(([memberId, list]) => {
-        const names = list.map(taskId)
-        const partitions = (wiring?.tasks ?? [])
-          .filter((task) => names.includes(task.name))
-          .flatMap((task) => task.inputs.map(({ topic, partition }) => ({ topic, partition })))
-        return [memberId, { partitions, userData: encodeTasks(names) }]
-      }),
-    )
+    await Promise.all(tasks.map((task) => this.#stores?.closeTask(task, true)))
   }
 
   async #onAssigned(identity: GroupIdentity, assignment: AssignmentOf): Promise<void> {
@@ -304,15 +313,22 @@ export class Worker {
     await this.#leaving
     if (isOver()) return
     this.#identity = identity
-    const names = decodeTasks(assignment.userData)
+    const { active: names, standby } = decodeTasks(assignment.userData)
     const gone = [...this.tasks.values()].filter((task) => !names.includes(task.name))
-    await Promise.all(gone.map((task) => task.close()))
+    await Promise.all([...gone.map((task) => this.#stores?.closeTask(task)), this.#stores?.makeWay(names, standby)])
     if (isOver()) return
     for (const task of gone) this.tasks.delete(task.name)
     for (const name of names) if (!this.tasks.has(name)) this.#addTask(name)
     this.#state = 'running'
-    this.options.note('info', `assigned ${names.length} tasks in generation ${identity.generation}`, { tasks: names })
+    this.options.note('info', `assigned ${names.length} tasks in generation ${identity.generation}`, { tasks: names, standby })
     for (const task of this.tasks.values()) task.assign()
+    const others = this.#prepared?.wiring.tasks.filter((task) => standby.includes(task.name) && !this.tasks.has(task.name)) ?? []
+    this.#stores?.follow(others)
+  }
+
+  #openStores(stateId: string): LocalStores {
+    const { log, clock, settings, stores, note } = this.options
+    return new LocalStores({ log, clock, settings, stores, stateId, note, onBroken: (error) => this.#fail(error) })
   }
 
   #addTask(name: string): void {
@@ -367,10 +383,10 @@ export class Worker {
       onStopped: (fault) => this.#onTaskStopped(name, fault),
     })
     this.tasks.set(name, task)
-    if (wiring.changelogs.size > 0) this.#kept.add(name)
   }
 
-  #onTaskStopped(name: string, fault: Error): void {
+  #onTaskStopped(name: string, why: Error): void {
+    const fault = explained(this.#prepared?.wiring, why)
     const code = fault instanceof Fault ? fault.code : 'internal'
     this.options.note('error', `task ${name} has stopped: ${fault.message}`, {
       task: name,

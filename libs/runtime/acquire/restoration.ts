@@ -1,0 +1,69 @@
+/**
+ * How far a local store follows its changelogs, while it does: positions, epochs and the mark, which changes in the same atomic write as the
+ * values. One owner: a restore, or a standby. Batches of several changelogs are applied one after another, never at the same time, since the
+ * mark speaks for all of them.
+ */
+import { readChangelogRecord } from '../../state/changelog.ts'
+import type { ChangelogRecord } from '../../state/changelog.ts'
+import type { LocalMark, TaskState } from '../../state/task-state.ts'
+import type { LogRecord } from '../ports/log.ts'
+
+export class Restoration {
+  readonly begun: number
+  /** Step → next changelog offset to apply. */
+  readonly positions: Record<string, number>
+  /** Step → epoch of the last record applied. */
+  readonly epochs: Record<string, number>
+  readonly #stateId: string
+  readonly #before: LocalMark | undefined
+  #completeAt: number
+
+  constructor(stateId: string, before: LocalMark | undefined, positions: Readonly<Record<string, number>>, now: number) {
+    this.#stateId = stateId
+    this.#before = before
+    this.begun = now
+    this.positions = { ...positions }
+    this.epochs = { ...before?.changelogEpochs }
+    this.#completeAt = before?.completeAt ?? now
+  }
+
+  /** When the store was last known to hold all that the changelogs held, epoch ms; before that: when it was begun. */
+  get completeAt(): number {
+    return this.#completeAt
+  }
+
+  /** Everything that the changelogs held at that time is in the store. */
+  knownCompleteAt(time: number): void {
+    this.#completeAt = time
+  }
+
+  /** Applies one fetched batch of one changelog. `check` may refuse it before anything is written. */
+  async apply(
+    state: TaskState,
+    step: string,
+    records: readonly LogRecord[],
+    next: number,
+    check?: (changes: readonly ChangelogRecord[]) => void,
+  ): Promise<void> {
+    const changes = records.map(readChangelogRecord)
+    check?.(changes)
+    for (const change of changes) this.epochs[step] = Math.max(this.epochs[step] ?? 0, change.epoch)
+    this.positions[step] = next
+    if (changes.some((change) => change.kind !== 'fence')) await state.restore(step, changes, this.mark())
+  }
+
+  /** Incomplete: only who holds the task can say that a store is complete. */
+  mark(): LocalMark {
+    const before = this.#before
+    return {
+      stateId: this.#stateId,
+      epoch: before?.epoch ?? 0,
+      n: before?.n ?? 0,
+      complete: false,
+      completeAt: this.#completeAt,
+      positions: before?.positions ?? {},
+      changelogs: { ...this.positions },
+      changelogEpochs: { ...this.epochs },
+    }
+  }
+}

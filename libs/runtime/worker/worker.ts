@@ -302,7 +302,7 @@ export class Worker {
   async #closeAll(): Promise<void> {
     const tasks = [...this.tasks.values()]
     this.tasks.clear()
-    await Promise.all(tasks.map((task) => this.#stores?.closeTask(task, true)))
+    await Promise.all(tasks.map(async (task) => await this.#stores?.closeTask(task, true)))
   }
 
   async #onAssigned(identity: GroupIdentity, assignment: AssignmentOf): Promise<void> {
@@ -315,7 +315,7 @@ export class Worker {
     this.#identity = identity
     const { active: names, standby } = decodeTasks(assignment.userData)
     const gone = [...this.tasks.values()].filter((task) => !names.includes(task.name))
-    await Promise.all([...gone.map((task) => this.#stores?.closeTask(task)), this.#stores?.makeWay(names, standby)])
+    await Promise.all([...gone.map(async (task) => await this.#stores?.closeTask(task)), this.#stores?.makeWay(names, standby)])
     if (isOver()) return
     for (const task of gone) this.tasks.delete(task.name)
     for (const name of names) if (!this.tasks.has(name)) this.#addTask(name)

@@ -34,7 +34,6 @@ describe('while workers run', () => {
       expect(fault).toMatchObject({ code: 'MR5005', action: 'stop', message: expect.stringContaining('has 3 partitions, and had 2') })
     expect(afterMs).toBeLessThanOrEqual(70_000)
     await expect(app.start()).rejects.toMatchObject({ code: 'MR5005' })
-    app.seats.at(-1)?.worker.stop()
     await app.log.close()
   })
 

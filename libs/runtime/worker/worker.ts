@@ -29,6 +29,7 @@ import type { Settings } from '../settings/settings.ts'
 import type { StandbyTask } from '../standby/standby-task.ts'
 import type { KeptStatus, WorkerState, WorkerStatus } from './status.ts'
 import { Task } from '../task/task.ts'
+import { sayRole } from '../switch/say-role.ts'
 import { VersionSwitch } from '../switch/version-switch.ts'
 import { explained, watchTopics } from './topic-watch.ts'
 import { workerStatus } from './worker-status.ts'
@@ -397,17 +398,4 @@ export class Worker {
     const fatal = fault instanceof BrokenPromise || (fault instanceof Fault && fault.action === 'stop')
     if (fatal || all.every((task) => task.state === 'stopped' || task.state === 'ended')) this.#fail(fault)
   }
-}
-
-/** A worker that does nothing must say why. */
-function sayRole(note: Note, application: string, version: number, { role, shared }: VersionSwitch): void {
-  if (role === 'live') return
-  const live = `v${shared.live} of ${application} is live`
-  const stories = {
-    waiting: `v${version} does nothing before its replay is started: millrace replay start <module>`,
-    shadow: `v${version} runs in shadow: its results go to topics of its own`,
-    retired: `v${version} is retired and does nothing; millrace replay rollback takes it back, millrace replay drop deletes it`,
-    'given-up': `the replay of v${version} was abandoned; millrace replay start begins again, millrace replay drop deletes it`,
-  }
-  note('info', `${live}; ${stories[role]}`, { role })
 }

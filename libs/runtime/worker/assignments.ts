@@ -5,7 +5,12 @@ import type { TaskName } from './assignor.ts'
 import { decodeMembers, encodeTasks } from './group-data.ts'
 import type { Wiring } from './wiring.ts'
 
-export function assignmentsOf(wiring: Wiring, members: readonly MemberOf[], replicas: number): ReadonlyMap<string, AssignmentOf> {
+export function assignmentsOf(
+  wiring: Wiring | undefined,
+  members: readonly MemberOf[],
+  replicas: number,
+): ReadonlyMap<string, AssignmentOf> {
+  if (wiring === undefined) return new Map()
   const tasks = wiring.tasks.map((task) => ({ subTopology: task.subTopology.name, partition: task.partition }))
   const stateful = new Set(wiring.tasks.filter((task) => task.changelogs.size > 0).map((task) => task.name))
   const hasState = (task: TaskName): boolean => stateful.has(taskId(task))

@@ -278,10 +278,7 @@ export class Worker {
   #groupEvents(): GroupEvents {
     return {
       userData: () => encodeMember(this.#stores?.describe(this.tasks) ?? { running: [], stores: new Map(), following: [] }),
-      assign: (members) => {
-        const wiring = this.#prepared?.wiring
-        return Promise.resolve(wiring === undefined ? new Map() : assignmentsOf(wiring, members, this.options.settings.standbyReplicas))
-      },
+      assign: (members) => Promise.resolve(assignmentsOf(this.#prepared?.wiring, members, this.options.settings.standbyReplicas)),
       onRebalancing: async () => {
         if (this.#state === 'running') this.#state = 'rebalancing'
         await Promise.all([...this.tasks.values()].map((task) => task.suspend()))

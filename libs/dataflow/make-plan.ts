@@ -3,7 +3,7 @@ import { assemble } from './assemble.ts'
 import { isStateful } from './graph.ts'
 import type { GraphNode, ProcessNode, StatefulNode } from './graph.ts'
 import type { InputPlan, OutputPlan, StorePlan, SubTopologyPlan, TopologyPlan } from './plan.ts'
-import { holdsOf, inputName, isCoPartitioned } from './sub-topologies.ts'
+import { holdsOf, inputName, isCoPartitioned, ownHold } from './sub-topologies.ts'
 import type { InputNode, SubTopology } from './sub-topologies.ts'
 import type { TopologyGraph } from './sub-topologies.ts'
 import { internalNames } from './plan.ts'
@@ -25,6 +25,7 @@ function planOfSub(sub: SubTopology, writers: ReadonlyMap<GraphNode, string>, re
     outputs,
     stores: sub.nodes.filter(isStateful).flatMap(storeOf),
     coPartitioned: isCoPartitioned(sub),
+    closeMs: Math.max(0, ...sub.nodes.map((node) => (holds.get(node) ?? 0) + ownHold(node))),
     holdMs: Math.max(0, ...sub.rekeys.map((rekey) => holds.get(rekey) ?? 0)),
     instantiate: (host) => assemble({ sub, inputs, outputs, topics, holds }, host),
   }

@@ -82,6 +82,8 @@ export interface SubTopologyPlan {
   readonly coPartitioned: boolean
   /** Largest time by which a step emits behind the watermark (a window: its lateness), along any path to a repartition output, ms. */
   readonly holdMs: number
+  /** Largest time by which anything fires behind the watermark of a task, ms: what is older has been fired for sure. */
+  readonly closeMs: number
   instantiate(host: TaskHost): TaskProgram
 }
 

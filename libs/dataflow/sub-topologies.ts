@@ -118,7 +118,8 @@ export function isCoPartitioned(sub: SubTopology): boolean {
   return false
 }
 
-const ownHold = (node: GraphNode): number => (node.kind === 'window' && isFinal(node) ? node.latenessMs : 0)
+/** By which a step itself emits behind its watermark, ms. */
+export const ownHold = (node: GraphNode): number => (node.kind === 'window' && isFinal(node) ? node.latenessMs : 0)
 const isFinal = (node: WindowNode): boolean => node.emit === 'final'
 
 /** By how much the watermark that reaches a node is behind the task's: the lateness of the windows before it, ms (engine.md 5). */

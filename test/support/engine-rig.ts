@@ -134,15 +134,12 @@ export class EngineRig {
    * Everything that is in these topics now is processed and committed by the group: its positions are at their ends, control records
    * included. First the inputs, then repartition topics, which get no more then.
    */
-  async drained(topics: readonly (readonly [name: string, partitions: number])[], withinMs = 60_000): Promise<void> {
+  async drained(topics: readonly (readonly [name: string, partitions: number])[], withinMs = 60_000, group = this.group): Promise<void> {
     for (const [name, count] of topics) {
       const partitions = partitionsOf(name, count)
       await eventually(
         async () => {
-          const [committed, ranges] = await Promise.all([
-            this.log.admin.committed(this.group, partitions),
-            this.log.admin.ranges(partitions),
-          ])
+          const [committed, ranges] = await Promise.all([this.log.admin.committed(group, partitions), this.log.admin.ranges(partitions)])
           for (const partition of partitions) {
             const id = partitionId(partition.topic, partition.partition)
             const position = committed.get(id)?.position ?? -1

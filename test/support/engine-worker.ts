@@ -30,7 +30,7 @@ export interface ProcessEnd {
 }
 
 /** Without the settings of the test run: `millrace` refuses variables of its own prefix that it does not know. */
-function plainEnvironment(): NodeJS.ProcessEnv {
+export function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_') && name !== 'NODE_OPTIONS'))
 }
 

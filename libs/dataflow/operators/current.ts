@@ -2,12 +2,17 @@
  * The record in hand, as user functions see it (Meta) and as operators need it. One object for each task; getters make what is
  * rarely asked for.
  */
+import { fromKeyBytes, toKeyBytes } from '../cells.ts'
 import type { KeyBytes } from '../cells.ts'
 import type { Header, InputRecord } from '../plan.ts'
 import type { Meta } from '../records.ts'
 
 export const NO_HEADERS: readonly Header[] = Object.freeze([])
 const NO_HEADER_MAP: ReadonlyMap<string, Uint8Array> = new Map()
+
+/** Header of a result that no single position of the input causes: a switch compares by it what two versions have given. */
+export const IDENTITY = 'millrace-id'
+const toIdentity = (identity: string, index: number): KeyBytes => (index === 0 ? identity : `${identity}#${index}`)
 
 /** Topic and offset of what has no place in the log. */
 const NO_TOPIC = ''
@@ -26,6 +31,10 @@ export class Current implements Meta<unknown> {
   late = false
   /** Of the origin; the task's own for results fired by time. */
   partition: number
+  /** Who the result fired by time is: step, time and key. Undefined for what a record of the log caused. */
+  #fired: string | undefined
+  /** Results written of what is in hand. */
+  #written = 0
   readonly #topics: readonly string[]
   readonly #ownPartition: number
   #topic = NO_TOPIC
@@ -48,20 +57,34 @@ export class Current implements Meta<unknown> {
     this.reached = false
     this.late = false
     this.partition = record.partition
+    this.#fired = undefined
+    this.#written = 0
     this.#topic = this.#topics[record.input] ?? NO_TOPIC
     this.#offset = record.offset
   }
 
-  /** Takes in hand what no single record causes. */
-  fire(key: unknown, keyBytes: KeyBytes, timestamp: number, stamp: number): void {
+  /** Takes in hand what no single record causes. `identity`: what tells it from all others, the same in every version (engine.md 6.2). */
+  fire(key: unknown, keyBytes: KeyBytes, timestamp: number, stamp: number, identity?: string): void {
     this.key = key
     this.keyBytes = keyBytes
     this.timestamp = timestamp
     this.stamp = stamp
     this.rawHeaders = NO_HEADERS
     this.partition = this.#ownPartition
+    this.#fired = identity
+    this.#written = 0
     this.#topic = NO_TOPIC
     this.#offset = NO_OFFSET
+  }
+
+  /** Headers of the result that is written now: those of the record, and the identity of what was fired by time here or in a stage before. */
+  outgoingHeaders(): readonly Header[] {
+    const index = this.#written++
+    if (this.#fired !== undefined) return [[IDENTITY, fromKeyBytes(toIdentity(this.#fired, index))]]
+    if (index === 0 || this.rawHeaders.length === 0) return this.rawHeaders
+    return this.rawHeaders.map((header) =>
+      header[0] === IDENTITY ? [IDENTITY, fromKeyBytes(toIdentity(toKeyBytes(header[1]), index))] : header,
+    )
   }
 
   get headers(): ReadonlyMap<string, Uint8Array> {

@@ -54,7 +54,7 @@ class Writer {
       encoded,
       current.timestamp,
       current.stamp,
-      current.rawHeaders,
+      current.outgoingHeaders(),
     )
     counters.results += 1
   }
@@ -124,7 +124,15 @@ export class RepartitionWriter {
   write(key: KeyBytes, value: unknown, current: Current): void {
     const host = this.#host
     const partition = partitionOf(key, host.partitionsOf(this.#output))
-    host.emit(this.#output, partition, fromKeyBytes(key), encodeStructured(value), current.timestamp, current.stamp, current.rawHeaders)
+    host.emit(
+      this.#output,
+      partition,
+      fromKeyBytes(key),
+      encodeStructured(value),
+      current.timestamp,
+      current.stamp,
+      current.outgoingHeaders(),
+    )
     current.reached = true
   }
 }

@@ -26,6 +26,7 @@ export interface ProcessParts {
 }
 
 interface NamedTimer {
+  readonly name: string
   readonly timers: TimerSet
   readonly kind: 'event-time' | 'processing-time'
   readonly onTimer: (at: number, context: unknown) => unknown
@@ -86,7 +87,7 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
     const timers = Object.entries(node.timers).map(([name, kind]): readonly [string, NamedTimer] => {
       const set = this.#timerSet(name, kind)
       prefetchers.push(set)
-      return [name, { timers: set, kind, onTimer: node.onTimer[name] ?? (() => undefined) }]
+      return [name, { name, timers: set, kind, onTimer: node.onTimer[name] ?? (() => undefined) }]
     })
     this.#prefetchers = prefetchers
     this.#eventTimers = timers.flatMap(([, timer]) => (timer.kind === 'event-time' ? [timer] : []))
@@ -186,7 +187,7 @@ export class ProcessOperator implements Receiver, TimedStep, TickingStep, Prefet
 
   #fireOne(timer: NamedTimer, time: number, keyBytes: KeyBytes, timestamp: number): void {
     const { current, keys, node } = this.#parts
-    current.fire(keys.fromBytes(keyBytes), keyBytes, timestamp, -Infinity)
+    current.fire(keys.fromBytes(keyBytes), keyBytes, timestamp, -Infinity, `${node.name} ${timer.name} ${time} ${keyBytes}`)
     const result = timer.onTimer(time, this.#context)
     if (result instanceof Promise) throw promised(`onTimer of "${node.title}"`, result)
   }

@@ -143,7 +143,8 @@ export class FinalWindowOperator extends WindowOperator {
     const { current, keys, counters } = this.parts
     const window: Window = { start, end: start + this.sizeMs }
     const key = keys.fromBytes(keyBytes)
-    current.fire(key, keyBytes, window.end - 1, -Infinity)
+    const identity = `${this.parts.node.name} ${start}-${window.end} ${keyBytes}`
+    current.fire(key, keyBytes, window.end - 1, -Infinity, identity)
     counters.results += 1
     const result = this.#result
     this.#next.push(result === undefined ? { window, value: total } : result(total, { key, window }), current)

@@ -32,6 +32,9 @@ import type { Settings } from '../settings/settings.ts'
 import { TaskLedger, markOf } from '../task/task-ledger.ts'
 import { TaskTime } from '../task/task-time.ts'
 import { commitStart, firstRecord } from './start-commit.ts'
+import { takeOver } from '../switch/take-over.ts'
+import type { TakeOverContext } from '../switch/take-over.ts'
+import { Suppressed } from '../switch/handover.ts'
 import { nextOf } from '../switch/next-of.ts'
 import type { Continuation } from '../switch/task-switch.ts'
 import type { VersionSwitch } from '../switch/version-switch.ts'
@@ -51,6 +54,8 @@ export interface AcquireContext {
   readonly probe: CommitProbe
   /** The application has stages that depend on each other. */
   readonly manyStages: boolean
+  /** `<app>.v<n>`. */
+  readonly application: string
   readonly switching: VersionSwitch
   identity(): GroupIdentity
   /** Announces a new epoch to all stages, where the group's offsets were moved back. */
@@ -77,6 +82,8 @@ export interface Acquired {
   readonly wasReset: boolean
   /** Records left out with consent. */
   readonly leftOut: number
+  /** Results that the version before has given already. */
+  readonly suppressed: Suppressed
 }
 
 export async function acquire(context: AcquireContext): Promise<Acquired> {
@@ -281,18 +288,20 @@ async function settle(
   if (decision.kind === 'announce') return decision.kind
   if (decision.kind === 'reset' && known !== undefined)
     return await startAnew(context, producer, opened, { ...restored, commitRecord: known }, decision)
-  const start = known ?? { ...firstRecord(context, changelogs, decision.kind === 'stay' ? 1 : decision.epoch), role: next.role }
+  const unmarked = known ?? { ...firstRecord(context, changelogs, decision.kind === 'stay' ? 1 : decision.epoch), role: next.role }
+  const over = await takeOver(takeOverContext(context), unmarked, next.flippedBy)
+  const start = { ...unmarked, handover: over.handover }
   const ledger = new TaskLedger(task, { record: start, changelogs: restored.positions, acquisition })
   await opened.state.writeMark(markOf(start, restored.positions, [...task.changelogs.keys()], context.clock.now()))
   const parts = { status: start.status, found: commitRecord, producer, store: opened.store, state: opened.state, ledger }
-  const acquired = { ...parts, time: timeOf(task, start), wasReset: false, leftOut: 0 }
+  const acquired = { ...parts, time: timeOf(task, start), wasReset: false, leftOut: 0, suppressed: new Suppressed(over.suppress) }
   if (decision.kind === 'stay') return acquired
   if (decision.commit || next.changed) {
     context.onNote('info', `${task.name} starts${next.role === 'shadow' ? ' in shadow' : ''}: ${decision.why}`, {
       task: task.name,
       positions: Object.fromEntries(decision.positions),
     })
-    await commitStart(context, acquired, decision.positions, !ranBefore)
+    await commitStart(context, acquired, decision.positions, !ranBefore, over.publish)
   }
   return { ...acquired, leftOut: decision.leftOut }
 }
@@ -310,10 +319,16 @@ async function stay(
   const ledger = new TaskLedger(task, { record, changelogs: positions, acquisition })
   await state.writeMark(markOf(record, positions, [...task.changelogs.keys()], context.clock.now()))
   const parts = { status: next.status, found: commitRecord, producer, store, state, ledger }
-  const acquired = { ...parts, time: timeOf(task, record), wasReset: false, leftOut: 0 }
+  const acquired = { ...parts, time: timeOf(task, record), wasReset: false, leftOut: 0, suppressed: new Suppressed() }
   if (next.retire) await commitStart(context, acquired, new Map(task.inputs.map(({ id }) => [id, record.positions[id] ?? 0])), false)
   return acquired
 }
+
+const takeOverContext = (context: AcquireContext): TakeOverContext => ({
+  ...context,
+  shared: context.switching.shared,
+  stallMs: context.settings.restoreStallMs,
+})
 
 const timeOf = (task: TaskWiring, record: CommitRecord): TaskTime =>
   new TaskTime(
@@ -349,7 +364,7 @@ async function startAnew(
   const facts = { task: task.name, epoch: record.epoch, positions: record.positions, before: commitRecord.positions }
   context.onNote('warn', `${task.name}: ${decision.why}; its state is cleared and begins anew, in epoch ${record.epoch}`, facts)
   const parts = { status: record.status, found: commitRecord, producer, store, state, ledger }
-  return { ...parts, time: timeOf(task, record), wasReset: true, leftOut: decision.leftOut }
+  return { ...parts, time: timeOf(task, record), wasReset: true, leftOut: decision.leftOut, suppressed: new Suppressed() }
 }
 
 function otherLife(context: AcquireContext): Fault {

@@ -34,13 +34,14 @@ export async function commitStart(
   acquired: Started,
   positions: ReadonlyMap<PartitionId, number>,
   first: boolean,
+  more: readonly PartitionRecords[] = [],
 ): Promise<void> {
   const { task, clock } = context
   const { ledger, time } = acquired
   const { markerOut, cutsIn } = ledger.record
   const record = ledger.next({ positions, identity: new Map(), time, markerOut, changed: new Map(), cutsIn })
   const commit: OutgoingRecord = { key: COMMIT_KEY, value: encodeCommitRecord(record), timestamp: clock.now(), headers: [] }
-  const batches: PartitionRecords[] = [{ topic: task.commitTopic, partition: task.partition, records: [commit] }]
+  const batches: PartitionRecords[] = [{ topic: task.commitTopic, partition: task.partition, records: [commit] }, ...more]
   if (first) batches.push({ topic: context.controlTopic, partition: 0, records: [ranRecord(task.name, record.stateId, clock.now())] })
   await commitTransaction(
     acquired.producer,

@@ -68,6 +68,8 @@ export async function resetTask(reset: TaskReset): Promise<TaskLedger> {
     changelogEnds: Object.fromEntries(steps.map((step) => [step, begins(step) + 1])),
     acquisition: reset.acquisition,
     repeats: repeatsOf(task, reset.record),
+    // In a new epoch everything is given anew.
+    handover: undefined,
   }
   const changelogs = Object.fromEntries(steps.map((step) => [step, begins(step) + 1]))
   const value = encodeCommitRecord(record)

@@ -35,6 +35,7 @@ export function versionFacts(
     sinks: [...sinks.values()],
     inputs: externalInputs,
     topics: [...internal, ...[...sinks.values()].map((sink) => sink.shadow), names.effects],
+    closeMs: Math.max(0, ...plan.subTopologies.map((sub) => sub.closeMs)),
   }
 }
 

@@ -10,6 +10,7 @@ import { Fault } from '../../faults/fault.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
 import { readRange } from '../acquire/range-reader.ts'
 import { fenceTask } from './fence-task.ts'
+import { handoverRanges } from './handover-region.ts'
 import { knownVersion, notInShadow } from './replays.ts'
 import { roleOf } from './shared-state.ts'
 import type { EndedSwitch, OpenSwitch, Purpose, SharedState } from './shared-state.ts'
@@ -131,6 +132,7 @@ async function bringToHalt(
     request.onStep('new-halted', `v${open.to}`)
     const beyond = await readBeyond(context, next, cut)
     if (beyond !== undefined) return beyond
+    if (request.decide === 'flip') await writeHandover(context, open, live, next)
     await request.beforeDecision?.({ s: open.s, live, next })
     return undefined
   } catch (error) {
@@ -179,6 +181,15 @@ async function writeCut(context: SharedContext, open: OpenSwitch, live: CommitTa
     now.open?.s === open.s && now.open.cut === undefined ? { kind: 'cut', s: open.s, positions, watermark } : undefined,
   )
   return state.open?.cut?.positions ?? positions
+}
+
+/** Where the tasks of the new version look for results that one of the versions has given and the other has not. */
+async function writeHandover(context: SharedContext, open: OpenSwitch, live: CommitTail, next: CommitTail): Promise<void> {
+  const ranges = await handoverRanges(context, await readShared(context), live, next)
+  if (ranges.length === 0) return
+  await writeShared(context, (now) =>
+    now.open?.s === open.s && now.open.handover === undefined ? { kind: 'handover', s: open.s, ranges } : undefined,
+  )
 }
 
 /** The new version has read what the live one has not: the live one was reset meanwhile (hole S10). */

@@ -32,6 +32,17 @@ export interface VersionFacts {
   readonly inputs: readonly string[]
   /** Everything internal that belongs to it alone: the list that `drop` deletes (hole S16). */
   readonly topics: readonly string[]
+  /** Largest time by which it fires results behind a watermark, ms. */
+  readonly closeMs: number
+}
+
+/** A partition in which results fired by time have to be compared, as offsets from and until. */
+export interface HandoverRange {
+  readonly topic: string
+  readonly shadow: string
+  readonly partition: number
+  readonly real: readonly [number, number]
+  readonly inShadow: readonly [number, number]
 }
 
 export interface Pacing {
@@ -63,6 +74,7 @@ export type SharedRecord =
       readonly positions: Readonly<Record<string, number>>
       readonly watermark: number | undefined
     }
+  | { readonly kind: 'handover'; readonly s: number; readonly ranges: readonly HandoverRange[] }
   | { readonly kind: 'decision'; readonly s: number; readonly decision: 'flip' | 'abandon'; readonly why: string; readonly at: number }
   | { readonly kind: 'give-up'; readonly version: number }
   | { readonly kind: 'dropped'; readonly version: number }
@@ -83,6 +95,7 @@ export interface OpenSwitch {
   readonly keepWarm: boolean
   readonly at: number
   readonly cut: Cut | undefined
+  readonly handover: readonly HandoverRange[] | undefined
 }
 
 export interface EndedSwitch extends OpenSwitch {
@@ -141,6 +154,9 @@ export function foldShared(state: SharedState, offset: number, record: SharedRec
     case 'cut':
       if (next.open?.s !== record.s || next.open.cut !== undefined) return next
       return { ...next, open: { ...next.open, cut: { positions: record.positions, watermark: record.watermark } } }
+    case 'handover':
+      if (next.open?.s !== record.s || next.open.handover !== undefined) return next
+      return { ...next, open: { ...next.open, handover: record.ranges } }
     case 'decision':
       return next.open?.s === record.s ? decided(next, next.open, record.decision, record.why, record.at) : next
     case 'give-up':
@@ -153,8 +169,8 @@ export function foldShared(state: SharedState, offset: number, record: SharedRec
 }
 
 function withVersion(state: SharedState, record: Extract<SharedRecord, { kind: 'version' }>): SharedState {
-  const { version, stateId, sinks, inputs, topics } = record
-  const facts: VersionFacts = { version, stateId, sinks, inputs, topics }
+  const { version, stateId, sinks, inputs, topics, closeMs } = record
+  const facts: VersionFacts = { version, stateId, sinks, inputs, topics, closeMs }
   const before = state.versions.get(facts.version)
   const first = state.live === undefined && before === undefined
   const role = before?.role ?? (first ? 'live' : 'waiting')
@@ -172,7 +188,7 @@ function withSwitch(state: SharedState, s: number, record: Extract<SharedRecord,
   const { from, to, purpose, pauseMsMax, keepWarm = false, at } = record
   if (state.live !== from || roleOf(state, to) !== 'shadow') return state
   const before = state.open === undefined ? state : decided(state, state.open, 'abandon', 'a newer switch took its place', at)
-  return { ...before, open: { s, from, to, purpose, pauseMsMax, keepWarm, at, cut: undefined } }
+  return { ...before, open: { s, from, to, purpose, pauseMsMax, keepWarm, at, cut: undefined, handover: undefined } }
 }
 
 function decided(state: SharedState, open: OpenSwitch, decision: 'flip' | 'abandon', why: string, decidedAt: number): SharedState {

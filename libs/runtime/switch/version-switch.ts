@@ -53,7 +53,7 @@ export class VersionSwitch {
   #wakeFollower: () => void = () => undefined
   /** When the open switch was first seen here, monotonic. */
   #openSince: { readonly s: number; readonly at: number } | undefined
-  #abandoning = false
+  #abandoning: Promise<void> | undefined
   #tail: CommitTail | undefined
 
   constructor(context: VersionSwitchContext) {
@@ -110,23 +110,26 @@ export class VersionSwitch {
     return Math.max(0, this.#openSince.at + open.pauseMsMax + OVERDUE_SLACK_MS - now)
   }
 
-  /** Ends the open switch, unless somebody was faster. */
+  /** Ends the open switch, unless somebody was faster. All tasks of the worker wait for the one try. */
   async abandonOverdue(): Promise<void> {
+    this.#abandoning ??= this.#abandonOpen().finally(() => (this.#abandoning = undefined))
+    await this.#abandoning
+  }
+
+  async #abandonOpen(): Promise<void> {
     const { open } = this.shared
-    if (open === undefined || this.#abandoning) return
-    this.#abandoning = true
+    if (open === undefined) return
     try {
       const why = `it was not decided within ${open.pauseMsMax} ms, and the command that opened it has not ended it`
       await writeShared(this.#sharedContext(), (state) =>
         state.open?.s === open.s ? { kind: 'decision', s: open.s, decision: 'abandon', why, at: this.#context.clock.now() } : undefined,
       )
       this.#context.note('warn', `the switch ${open.s} is abandoned: ${why}`, { code: 'MR5083' })
+      await this.#watch.upToDate(this.#abort.signal)
     } catch (error) {
       // Another worker tries too, and this one again after the next look.
       this.#openSince = undefined
       this.#context.note('warn', `the switch ${open.s} could not be abandoned yet: ${String(error)}`, {})
-    } finally {
-      this.#abandoning = false
     }
   }
 

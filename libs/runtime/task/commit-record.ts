@@ -49,6 +49,8 @@ export interface CommitRecord {
   readonly cutsIn: SavedCuts
   /** Where the task stood before resets of offsets: calls to the world for what is below were made then. */
   readonly repeats?: Repeats | undefined
+  /** The switch by which it became live, while results may come that are in the real topic already. */
+  readonly handover?: number | undefined
 }
 
 export interface Repeats {

@@ -2,6 +2,8 @@
 import { RecordRefused } from '../../dataflow/plan.ts'
 import type { Header, TaskProgram } from '../../dataflow/plan.ts'
 import type { TaskState } from '../../state/task-state.ts'
+import { TASK_HEADER } from '../switch/handover.ts'
+import type { Suppressed } from '../switch/handover.ts'
 import { listedEffect } from '../effects/listed-effect.ts'
 import type { EffectRunner } from '../effects/effect-runner.ts'
 import type { ActiveLayer } from './active-layer.ts'
@@ -19,6 +21,7 @@ export interface HostContext {
   readonly effects: EffectRunner
   /** Calls of effect steps are only listed, also by a live version: a run that must leave no trace. */
   readonly listsEffects: boolean
+  readonly suppressed: Suppressed
   recordBytesMax(topic: string): number
 }
 
@@ -46,7 +49,8 @@ export function instantiateProgram(
   const topics = outputs.map((output) => (context.role === 'live' ? output.topic : output.shadow))
   // Every real output says who wrote it (engine.md 6.2); one shared array, so that the log's encoder sees it is the same.
   const origin: Header = ['millrace', Buffer.from(`${context.application}/${epoch}`)]
-  const plain: readonly Header[] = Object.freeze([origin])
+  const own: readonly Header[] = context.role === 'live' ? [origin] : [origin, [TASK_HEADER, Buffer.from(task.name)]]
+  const plain: readonly Header[] = Object.freeze(own)
   return task.subTopology.instantiate({
     partition: task.partition,
     store: (step) => state.cells(step),
@@ -63,6 +67,7 @@ export function instantiateProgram(
     emit: (output, partition, key, value, timestamp, stamp, user) => {
       const target = outputs[output]
       if (target === undefined) throw new RangeError(`there is no output ${output}`)
+      if (!target.repartition && context.suppressed.size > 0 && context.suppressed.take(target.topic, user)) return
       const bytes = (key?.length ?? 0) + (value?.length ?? 0) + bytesOf(user) + ENVELOPE_BYTES
       if (bytes > context.recordBytesMax(target.topic)) {
         throw new RecordRefused(
@@ -70,7 +75,7 @@ export function instantiateProgram(
           `a result for ${target.topic} has ${bytes - ENVELOPE_BYTES} bytes; the topic takes at most ${context.recordBytesMax(target.topic)} (max.message.bytes)`,
         )
       }
-      const all = target.repartition ? headers.of(timestamp, stamp, user) : user.length === 0 ? plain : [...user, origin]
+      const all = target.repartition ? headers.of(timestamp, stamp, user) : user.length === 0 ? plain : [...user, ...own]
       layer().outbox.add(topics[output] ?? target.topic, partition, { key, value, timestamp, headers: all })
     },
   })

@@ -80,7 +80,7 @@ export class TaskRun {
     const { role } = acquired.ledger.record
     this.#pace = role === 'shadow' ? context.switching.pace : undefined
     this.#program = instantiateProgram(
-      { ...context, role, recordBytesMax: (topic) => context.recordBytesMax(topic) },
+      { ...context, role, suppressed: acquired.suppressed, recordBytesMax: (topic) => context.recordBytesMax(topic) },
       acquired.state,
       epoch,
       this.#headers,

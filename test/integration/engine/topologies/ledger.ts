@@ -9,6 +9,7 @@ import { json, text, topic, topology, type, valueState } from 'millrace'
 import { z } from 'zod'
 
 const name = process.env['ENGINE_TEST_NAME'] ?? 'ledger'
+const version = Number(process.env['ENGINE_TEST_VERSION'] ?? 1)
 
 export const Order = z.object({ region: z.string(), amount: z.number() })
 export interface Balance {
@@ -26,7 +27,7 @@ export const orders = topic(`${name}-orders`, { key: text, value: json(Order) })
 export const balances = topic(`${name}-balances`, { key: text, value: json(type<Balance>()) })
 export const regions = topic(`${name}-regions`, { key: text, value: json(type<Region>()) })
 
-export default topology(name, { version: 1 }, (flow) => {
+export default topology(name, { version }, (flow) => {
   const running = flow.stream(orders).process('balance', {
     state: { last: valueState<{ readonly count: number; readonly balance: number }>() },
     emits: type<Balance>(),

@@ -9,6 +9,7 @@ const version = (number: number): SharedRecord => ({
   sinks: [],
   inputs: ['in'],
   topics: [],
+  closeMs: 0,
 })
 const replay = (number: number): SharedRecord => ({ kind: 'replay', version: number })
 const open = (from: number, to: number): SharedRecord => ({

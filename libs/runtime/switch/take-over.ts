@@ -1,0 +1,91 @@
+/** What a task of the version that becomes live publishes and suppresses; read from the topics, whose ranges stand in the control topic. */
+import { IDENTITY } from '../../dataflow/operators/current.ts'
+import { readRange } from '../acquire/range-reader.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log, PartitionRecords, TopicPartition } from '../ports/log.ts'
+import { rangeOr } from '../acquire/restore.ts'
+import { partitionId } from '../ports/log.ts'
+import type { CommitRecord } from '../task/commit-record.ts'
+import { watermarkOf } from './handover-region.ts'
+import type { TaskWiring } from '../worker/wiring.ts'
+import { TASK_HEADER, givenResult, handoverOf, taskOf } from './handover.ts'
+import type { GivenResult } from './handover.ts'
+import type { HandoverRange, SharedState } from './shared-state.ts'
+
+export interface TakeOverContext {
+  readonly log: Log
+  readonly clock: Clock
+  readonly task: TaskWiring
+  /** `<app>.v<n>` of the version that becomes live. */
+  readonly application: string
+  readonly shared: SharedState
+  readonly stallMs: number
+  readonly signal: AbortSignal
+}
+
+export interface TakeOver {
+  /** The switch that suppressed results are of; undefined: nothing is suppressed (any more). */
+  readonly handover: number | undefined
+  readonly publish: readonly PartitionRecords[]
+  readonly suppress: ReadonlyMap<string, number>
+}
+
+const NOTHING: TakeOver = { handover: undefined, publish: [], suppress: new Map() }
+
+/** `flippedBy`: the task becomes live by this switch now; else what is left of the one before. */
+export async function takeOver(context: TakeOverContext, record: CommitRecord, flippedBy: number | undefined): Promise<TakeOver> {
+  const { task, application, shared } = context
+  const s = flippedBy ?? (record.role === 'live' ? record.handover : undefined)
+  if (s === undefined) return NOTHING
+  const topics = new Set(task.outputs.flatMap((output) => (output.repartition ? [] : [output.topic])))
+  const ranges = (shared.ended.get(s)?.handover ?? []).filter((range) => topics.has(range.topic))
+  if (ranges.length === 0) return NOTHING
+  const real: GivenResult[] = []
+  const shadow: GivenResult[] = []
+  for (const range of ranges) {
+    real.push(...(await readGiven(context, range, { topic: range.topic, partition: range.partition }, range.real)))
+    shadow.push(...(await readGiven(context, range, { topic: range.shadow, partition: range.partition }, range.inShadow)))
+  }
+  const { publish, suppress } = handoverOf(application.replace(/\.v\d+$/, ''), application, real, shadow)
+  // What it cannot fire any more need not be suppressed.
+  const fireable = watermarkOf(record) - task.subTopology.closeMs
+  const times = new Map(real.map((one) => [one.what, one.record.timestamp]))
+  const left = new Map([...suppress].filter(([what]) => (times.get(what) ?? Infinity) >= fireable))
+  return {
+    handover: left.size > 0 ? s : undefined,
+    publish: flippedBy === undefined ? [] : publish.filter((one) => taskOf(one.record) === task.name).map(published),
+    suppress: left,
+  }
+}
+
+const published = ({ topic, partition, record }: GivenResult): PartitionRecords => ({
+  topic,
+  partition,
+  records: [{ ...record, headers: record.headers.filter(([name]) => name !== TASK_HEADER) }],
+})
+
+async function readGiven(
+  context: TakeOverContext,
+  range: HandoverRange,
+  partition: TopicPartition,
+  [from, until]: readonly [number, number],
+): Promise<GivenResult[]> {
+  const found: GivenResult[] = []
+  // Retention may have passed the range since.
+  const { logStart } = rangeOr((await context.log.admin.ranges([partition])).get(partitionId(partition.topic, partition.partition)))
+  await readRange(context.log, context.clock, {
+    partition,
+    from: Math.max(from, logStart),
+    until,
+    stallMs: context.stallMs,
+    signal: context.signal,
+    onRecords: (records) => {
+      for (const record of records) {
+        if (!record.headers.some(([name]) => name === IDENTITY)) continue
+        const given = givenResult(range.topic, range.partition, record)
+        if (given !== undefined) found.push(given)
+      }
+    },
+  })
+  return found
+}

@@ -35,7 +35,8 @@ export async function start(context: CommandContext, target: ReplayTarget): Prom
 /** Shows how far it has come until it has caught up with the live version. */
 export async function untilCaughtUp(context: CommandContext, target: ReplayTarget): Promise<ExitCode> {
   const waitMs = durationFlag(context, 'wait') ?? MAX_WAIT_MS_DEFAULT
-  const caughtUp = await waitFor(context, target, waitMs, (progress) => progress.members > 0 && progress.remaining === 0)
+  const near = numberFlag(context, 'max-lag', 0, 1e12) ?? MAX_LAG_DEFAULT
+  const caughtUp = await waitFor(context, target, waitMs, (progress) => progress.members > 0 && progress.remaining <= near)
   return caughtUp ? exitCodes.ok : exitCodes.failed
 }
 

@@ -21,7 +21,7 @@ export const replayCommand: Command = {
     local: { meaning: 'start: run a worker of the new version in this process. Without it, start its workers yourself: millrace run.' },
     detach: { meaning: 'start: do not wait until it has caught up.' },
     wait: { value: 'time', meaning: 'How long to wait for the new version to catch up, such as 30s or 2h; default 1h.' },
-    'max-lag': { value: 'n', meaning: 'promote, rollback: switch when the new version is at most so many records behind; default 1000.' },
+    'max-lag': { value: 'n', meaning: 'start: wait until the new version is at most so many records behind; promote, rollback: switch then. Default 1000.' },
     'max-pause': { value: 'time', meaning: 'promote, rollback: abandon when outputs have stood still for so long; default 30s.' },
     now: {
       meaning: 'promote: halt the live version at once, however long the new one needs to catch up. For a live version that is wrong.',

@@ -6,11 +6,13 @@ import { kafkaForTests } from '../../support/kafka-for-tests.ts'
 import { expectedLedger, foundLedger, ledgerDifference, seededRandom } from '../../support/ledger-orders.ts'
 import { millraceCommand } from '../../support/millrace-command.ts'
 import type { CommandEnd } from '../../support/millrace-command.ts'
+import { scaled } from '../../support/test-scale.ts'
 import { OrderFeed } from '../../support/order-feed.ts'
 
 const kafka = await kafkaForTests()
 const PARTITIONS = 2
 const MODULE = 'test/integration/engine/topologies/ledger.ts'
+const KILLED_AT = ['live-halted:', 'new-halted:', 'cut:', 'opened:']
 const TEST_MS = 180_000
 const seed = Date.now() % 1_000_000
 
@@ -57,61 +59,77 @@ describe('a new version beside the live one, while orders keep coming', () => {
   const old = workerOf(1)
   let next = old
 
-  it('waits, then runs in shadow: nothing of it is in the real topics', async () => {
-    await rig.running(old, 2 * PARTITIONS)
-    feed.start()
-    await feed.more(1_000)
-    next = workerOf(2)
-    await next.untilSaid('v2 does nothing before its replay is started')
-    const started = await replay('start', 2, ['--wait=120s', '--max-lag=100000'])
-    expect(started).toMatchObject({ code: 0 })
-    expect([...(await writersOf('balances'))]).toEqual([`${rig.name}.v1/1`])
-    expect((await rig.read(`${rig.name}.v2.out.${rig.topic('balances')}`)).length).toBeGreaterThan(0)
-  }, TEST_MS)
+  it(
+    'waits, then runs in shadow: nothing of it is in the real topics',
+    async () => {
+      await rig.running(old, 2 * PARTITIONS)
+      feed.start()
+      await feed.more(1_000)
+      next = workerOf(2)
+      await next.untilSaid('v2 does nothing before its replay is started')
+      const started = await replay('start', 2, ['--wait=120s', '--max-lag=100000'])
+      expect(started).toMatchObject({ code: 0 })
+      expect([...(await writersOf('balances'))]).toEqual([`${rig.name}.v1/1`])
+      expect((await rig.read(`${rig.name}.v2.out.${rig.topic('balances')}`)).length).toBeGreaterThan(0)
+    },
+    TEST_MS,
+  )
 
-  it('a promotion that is killed, wherever it is, leaves the live version at work or the new one, and is finished by giving it again', async () => {
-    for (const step of scaled(['live-halted:', 'new-halted:'], ['opened:', 'live-halted:', 'cut:', 'new-halted:', 'decided:'])) {
-      const killed = await replay('promote', 2, ['--max-pause=3s', '--max-lag=100000'], step)
-      expect(killed.code).not.toBe(0)
-    }
-    const before = await rig.committed('orders', PARTITIONS)
-    await eventually(async () => expect(await rig.committed('orders', PARTITIONS)).toBeGreaterThan(before), 60_000, 200)
-    const promoted = await replay('promote', 2, ['--json', '--max-lag=100000'])
-    expect({ code: promoted.code, err: promoted.err }).toEqual({ code: 0, err: '' })
-    const { decision, pauseMs } = JSON.parse(promoted.out) as { decision: string; pauseMs: number }
-    expect(decision).toBe('flip')
-    expect(pauseMs).toBeLessThan(30_000)
-    process.stderr.write(`outputs stood still for ${pauseMs} ms\n`)
-    await feed.more(2_000)
-    await expectExact(2)
-    expect([...(await writersOf('balances'))].toSorted((a, b) => (a < b ? -1 : 1))).toEqual([`${rig.name}.v1/1`, `${rig.name}.v2/1`])
-    expect((await old.status()).tasks.map((task) => task.state)).toEqual(['retired', 'retired', 'retired', 'retired'])
-  }, TEST_MS)
+  it(
+    'a promotion that is killed, wherever it is, leaves the live version at work or the new one, and is finished by giving it again',
+    async () => {
+      for (const step of KILLED_AT.slice(0, scaled(2, KILLED_AT.length))) {
+        const killed = await replay('promote', 2, ['--max-pause=3s', '--max-lag=100000'], step)
+        expect(killed.code).not.toBe(0)
+      }
+      const before = await rig.committed('orders', PARTITIONS)
+      await eventually(async () => expect(await rig.committed('orders', PARTITIONS)).toBeGreaterThan(before), 60_000, 200)
+      const promoted = await replay('promote', 2, ['--json', '--max-lag=100000'])
+      expect({ code: promoted.code, err: promoted.err }).toEqual({ code: 0, err: '' })
+      const { decision, pauseMs } = JSON.parse(promoted.out) as { decision: string; pauseMs: number }
+      expect(decision).toBe('flip')
+      expect(pauseMs).toBeLessThan(30_000)
+      process.stderr.write(`outputs stood still for ${pauseMs} ms\n`)
+      await feed.more(2_000)
+      await expectExact(2)
+      expect([...(await writersOf('balances'))].toSorted((a, b) => (a < b ? -1 : 1))).toEqual([`${rig.name}.v1/1`, `${rig.name}.v2/1`])
+      expect((await old.status()).tasks.map((task) => task.state)).toEqual(['retired', 'retired', 'retired', 'retired'])
+    },
+    TEST_MS,
+  )
 
-  it('rolls back by the same way, and a restarted worker of the version that is not live stays idle', async () => {
-    feed.start()
-    await feed.more(1_000)
-    const back = await replay('rollback', 2, ['--json', '--max-lag=100000'])
-    expect({ code: back.code, err: back.err }).toEqual({ code: 0, err: '' })
-    await next.kill()
-    const again = workerOf(2)
-    await again.untilSaid('v2 is retired and does nothing')
-    await feed.more(1_000)
-    await expectExact(1)
-    expect((await again.status()).tasks.every((task) => task.state === 'retired')).toBe(true)
-  }, TEST_MS)
+  it(
+    'rolls back by the same way, and a restarted worker of the version that is not live stays idle',
+    async () => {
+      feed.start()
+      await feed.more(1_000)
+      const back = await replay('rollback', 2, ['--json', '--max-lag=100000'])
+      expect({ code: back.code, err: back.err }).toEqual({ code: 0, err: '' })
+      await next.kill()
+      const again = workerOf(2)
+      await again.untilSaid('v2 is retired and does nothing')
+      await feed.more(1_000)
+      await expectExact(1)
+      expect((await again.status()).tasks.every((task) => task.state === 'retired')).toBe(true)
+    },
+    TEST_MS,
+  )
 
-  it('names versions, tells who is live, and refuses what makes no sense', async () => {
-    const status = await replay('status', 2, ['--json'])
-    const { live, versions } = JSON.parse(status.out) as { live: number; versions: { version: number; role: string }[] }
-    expect(live).toBe(1)
-    expect(versions.map(({ version, role }) => [version, role])).toEqual([
-      [1, 'live'],
-      [2, 'retired'],
-    ])
-    expect((await replay('promote', 1, ['--now'])).err).toMatch(/^MR2061 v1 of .* is the live version already/)
-    expect((await replay('promote', 3, ['--now'])).err).toMatch(/^MR2069 .* has no version 3: known are v1, v2/)
-    expect((await replay('promote', 2, ['--now'])).err).toMatch(/^MR2062 v2 of .* is not in shadow, it is retired/)
-    expect((await replay('drop', 2)).err).toMatch(/^MR2066 .*still has 1 worker/)
-  }, TEST_MS)
+  it(
+    'names versions, tells who is live, and refuses what makes no sense',
+    async () => {
+      const status = await replay('status', 2, ['--json'])
+      const { live, versions } = JSON.parse(status.out) as { live: number; versions: { version: number; role: string }[] }
+      expect(live).toBe(1)
+      expect(versions.map(({ version, role }) => [version, role])).toEqual([
+        [1, 'live'],
+        [2, 'retired'],
+      ])
+      expect((await replay('promote', 1, ['--now'])).err).toMatch(/^MR2061 v1 of .* is the live version already/)
+      expect((await replay('promote', 3, ['--now'])).err).toMatch(/^MR2069 .* has no version 3: known are v1, v2/)
+      expect((await replay('promote', 2, ['--now'])).err).toMatch(/^MR2062 v2 of .* is not in shadow, it is retired/)
+      expect((await replay('drop', 2)).err).toMatch(/^MR2066 .*still has 1 worker/)
+    },
+    TEST_MS,
+  )
 })

@@ -25,7 +25,7 @@ const counting = (stages: 1 | 2, version: number, latenessSeconds: number): Topo
     const keyed = stages === 1 ? input : input.keyBy('page', (click) => click.page)
     keyed
       .window('minute', tumbling(minutes(1)), { lateness: seconds(latenessSeconds) })
-      .count((total, { key, window }) => ({ by: version, page: String(key), start: window.start, clicks: total }))
+      .count((total, { key, window }) => ({ by: version, page: key, start: window.start, clicks: total }))
       .to(finals)
   })
 
@@ -39,7 +39,7 @@ const reminding = (stages: 1 | 2, version: number): Topology =>
         timers: { due: 'event-time' },
         emits: type<Final>(),
         onRecord: (_, { timers }) => timers.due.after(seconds(30)),
-        onTimer: { due: (at, { key, emit }) => emit({ by: version, page: String(key), start: at, clicks: 0 }) },
+        onTimer: { due: (at, { key, emit }) => emit({ by: version, page: key, start: at, clicks: 0 }) },
       })
       .to(finals)
   })

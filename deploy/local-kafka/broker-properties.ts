@@ -25,8 +25,8 @@ export function clusterRules(copies: number): BrokerProperties {
   }
 }
 
-/** The text of server.properties for one of the `brokers` on this machine. */
-export function brokerProperties(broker: LocalBroker, brokers: readonly LocalBroker[]): string {
+/** The text of server.properties for one of the `brokers` on this machine; `more` wins over what is usual. */
+export function brokerProperties(broker: LocalBroker, brokers: readonly LocalBroker[], more: BrokerProperties = {}): string {
   const properties: BrokerProperties = {
     'process.roles': 'broker,controller',
     'node.id': broker.id,
@@ -38,6 +38,7 @@ export function brokerProperties(broker: LocalBroker, brokers: readonly LocalBro
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(broker.dir, 'data'),
     ...clusterRules(brokers.length),
+    ...more,
   }
   return Object.entries(properties)
     .map(([key, value]) => `${key}=${value}\n`)

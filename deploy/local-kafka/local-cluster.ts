@@ -25,7 +25,7 @@ import {
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { brokerProperties } from './broker-properties.ts'
+import { brokerProperties, type BrokerProperties } from './broker-properties.ts'
 import { clusterReady } from './cluster-probe.ts'
 import { freePort, isFree } from './free-port.ts'
 import { kafkaJava, type KafkaJava } from './kafka-jars.ts'
@@ -34,6 +34,8 @@ import { killAndWait, processIs, waitForEnd } from './processes.ts'
 const run = promisify(execFile)
 const readyWithinMs = 120_000
 const gracefulStopMs = 8_000
+/** Long: handing over is what is asked for, and a busy machine takes its time. */
+const controlledShutdownMs = 40_000
 const brokerIds = [1, 2, 3]
 
 export interface LocalBroker {
@@ -59,6 +61,8 @@ export interface LocalClusterOptions {
   /** The brokers are killed when the process of this id has ended, however it ended. Undefined: they live until they are stopped. */
   readonly guardPid?: number | undefined
   readonly log: (line: string) => void
+  /** Lines for server.properties beside those of broker-properties.ts. */
+  readonly properties?: BrokerProperties | undefined
 }
 
 export function addressesOf(cluster: LocalCluster): string[] {
@@ -89,7 +93,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const dir = resolve(options.dir)
   const java = await kafkaJava(options.log)
   const planned = await planCluster(options, dir)
-  for (const broker of planned.brokers) writeBrokerFiles(broker, planned)
+  for (const broker of planned.brokers) writeBrokerFiles(broker, planned, options.properties ?? {})
   options.log(
     `starting ${planned.brokers.length === 1 ? 'a Kafka broker' : 'three Kafka brokers'} at ${addressesOf(planned).join(',')} (${dir})`,
   )
@@ -134,6 +138,20 @@ export async function killLocalBroker(dir: string, id: number): Promise<void> {
   writeCluster(resolve(dir), withPid(cluster, id, undefined))
 }
 
+/** SIGTERM: the broker hands its partitions to the others and ends. Killed where it does not end in time (it has lost its quorum). */
+export async function stopLocalBroker(dir: string, id: number, graceMs = controlledShutdownMs): Promise<void> {
+  const cluster = expectCluster(dir)
+  await endBroker(expectBroker(cluster, id), graceMs)
+  writeCluster(resolve(dir), withPid(cluster, id, undefined))
+}
+
+/** SIGSTOP: the broker holds its connections and answers nothing, as behind a network that swallows everything; SIGCONT ends it. */
+export function signalLocalBroker(dir: string, id: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  const { pid } = expectBroker(expectCluster(dir), id)
+  if (pid === undefined) throw new Error(`broker ${id} does not run`)
+  process.kill(pid, signal)
+}
+
 /** Starts a killed broker again on its own data and ports; returns when all brokers are in the metadata again. */
 export async function restartLocalBroker(dir: string, id: number, guardPid: number | undefined): Promise<void> {
   const cluster = expectCluster(dir)
@@ -171,9 +189,9 @@ function newClusterId(): string {
   return `M${Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url').slice(1)}`
 }
 
-function writeBrokerFiles(broker: LocalBroker, cluster: LocalCluster): void {
+function writeBrokerFiles(broker: LocalBroker, cluster: LocalCluster, more: BrokerProperties): void {
   mkdirSync(broker.dir, { recursive: true })
-  writeFileSync(join(broker.dir, 'server.properties'), brokerProperties(broker, cluster.brokers))
+  writeFileSync(join(broker.dir, 'server.properties'), brokerProperties(broker, cluster.brokers, more))
 }
 
 async function formatBroker(broker: LocalBroker, clusterId: string, { java, classPath }: KafkaJava): Promise<void> {

@@ -6,7 +6,17 @@ import { resolve } from 'node:path'
 import { clusterReady } from './cluster-probe.ts'
 import { composeAnswers, composeDown, composeUp } from './docker-engine.ts'
 import { repositoryRoot } from './kafka-jars.ts'
-import { addressesOf, killLocalBroker, readLocalCluster, restartLocalBroker, startLocalCluster, stopLocalCluster } from './local-cluster.ts'
+import type { BrokerProperties } from './broker-properties.ts'
+import {
+  addressesOf,
+  killLocalBroker,
+  readLocalCluster,
+  restartLocalBroker,
+  signalLocalBroker,
+  startLocalCluster,
+  stopLocalBroker,
+  stopLocalCluster,
+} from './local-cluster.ts'
 
 export const kafkaDirDefault = resolve(repositoryRoot, '.millrace/kafka')
 export const kafkaPortDefault = 9092
@@ -27,6 +37,8 @@ export interface KafkaOptions {
   readonly log?: (line: string) => void
   /** How long a Kafka given by KAFKA_BROKERS may take to answer. Default 10,000. */
   readonly readyWithinMs?: number
+  /** Settings of local brokers beside the usual ones, e.g. for compaction without pause. */
+  readonly properties?: BrokerProperties
 }
 
 export interface RunningKafka {
@@ -36,8 +48,13 @@ export interface RunningKafka {
   stop(): Promise<void>
   /** kill -9 of broker 1, 2 or 3; only for a local cluster. */
   kill(brokerId: number): Promise<void>
-  /** Starts a killed broker again on its own data. */
+  /** SIGTERM: it hands over what it leads, and ends. Only for a local cluster. */
+  end(brokerId: number): Promise<void>
+  /** Starts a broker that was killed or ended again on its own data; one that runs is ended first. */
   restart(brokerId: number): Promise<void>
+  /** SIGSTOP and SIGCONT: connections stay and nothing answers. Only for a local cluster. */
+  freeze(brokerId: number): Promise<void>
+  thaw(brokerId: number): Promise<void>
 }
 
 /** Fails with one message that says what is missing and how to get it. */
@@ -61,6 +78,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<RunningKaf
     dir,
     guardPid: options.guardPid,
     log: options.log ?? (() => undefined),
+    properties: options.properties,
   })
   return localKafka(dir, addressesOf(cluster), options.guardPid, async () => {
     await stopLocalCluster(dir, { graceMs: 0, keepData: false })
@@ -105,9 +123,18 @@ async function useCompose(port: number): Promise<RunningKafka> {
 function fixedKafka(home: 'given' | 'compose', brokers: string[], stop: () => Promise<void>): RunningKafka {
   const refuse = (): Promise<void> =>
     Promise.reject(new Error(`this Kafka (${home}, ${brokers.join(',')}) is not ours to kill: ask for { home: 'local' }`))
-  return { brokers, home, stop, kill: refuse, restart: refuse }
+  return { brokers, home, stop, kill: refuse, end: refuse, restart: refuse, freeze: refuse, thaw: refuse }
 }
 
 function localKafka(dir: string, brokers: string[], guardPid: number | undefined, stop: () => Promise<void>): RunningKafka {
-  return { brokers, home: 'local', stop, kill: (id) => killLocalBroker(dir, id), restart: (id) => restartLocalBroker(dir, id, guardPid) }
+  return {
+    brokers,
+    home: 'local',
+    stop,
+    kill: (id) => killLocalBroker(dir, id),
+    end: (id) => stopLocalBroker(dir, id),
+    restart: (id) => restartLocalBroker(dir, id, guardPid),
+    freeze: async (id) => signalLocalBroker(dir, id, 'SIGSTOP'),
+    thaw: async (id) => signalLocalBroker(dir, id, 'SIGCONT'),
+  }
 }

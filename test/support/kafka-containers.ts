@@ -31,17 +31,21 @@ export async function startKafkaContainers(brokers: 1 | 3): Promise<TestKafka> {
   )
   const addresses = plan.map(({ port }) => `${host}:${port}`)
   await clusterReady(addresses, brokers, readyWithinMs)
+  const docker = async (brokerId: number, ...words: readonly string[]): Promise<void> => {
+    await run('docker', [...words, expectContainer(containers, brokerId).getId()])
+  }
   return {
     brokers: addresses,
     stop: async () => {
       await Promise.all(containers.map((container) => container.stop({ timeout: 0 })))
       await network.stop()
     },
-    kill: async (brokerId) => {
-      await run('docker', ['kill', '--signal', 'KILL', expectContainer(containers, brokerId).getId()])
-    },
+    kill: async (brokerId) => docker(brokerId, 'kill', '--signal', 'KILL'),
+    end: async (brokerId) => docker(brokerId, 'stop', '--time', '40'),
+    freeze: async (brokerId) => docker(brokerId, 'pause'),
+    thaw: async (brokerId) => docker(brokerId, 'unpause'),
     restart: async (brokerId) => {
-      await run('docker', ['start', expectContainer(containers, brokerId).getId()])
+      await docker(brokerId, 'start')
       await clusterReady([expectAddress(addresses, brokerId)], brokers, readyWithinMs)
     },
   }

@@ -23,8 +23,13 @@ export interface TestKafka {
   stop(): Promise<void>
   /** kill -9 of broker 1, 2 or 3 of a cluster of one's own. */
   kill(brokerId: number): Promise<void>
-  /** Starts a killed broker again, on its own data and address. */
+  /** SIGTERM: it hands over what it leads, and ends. */
+  end(brokerId: number): Promise<void>
+  /** Starts a broker that was killed or ended again, on its own data and address. */
   restart(brokerId: number): Promise<void>
+  /** SIGSTOP and SIGCONT: connections stay and nothing answers. */
+  freeze(brokerId: number): Promise<void>
+  thaw(brokerId: number): Promise<void>
 }
 
 /** What the first asker leaves for the others. */
@@ -39,7 +44,15 @@ export async function kafkaForTests(options: { readonly brokers?: 1 | 3 } = {}):
   const shared = await sharedKafka()
   if ('failure' in shared) throw new Error(shared.failure)
   const refuse = (): Promise<void> => Promise.reject(new Error('the shared broker is not to be killed: ask for { brokers: 3 }'))
-  return { brokers: shared.brokers, stop: () => Promise.resolve(), kill: refuse, restart: refuse }
+  return {
+    brokers: shared.brokers,
+    stop: () => Promise.resolve(),
+    kill: refuse,
+    end: refuse,
+    restart: refuse,
+    freeze: refuse,
+    thaw: refuse,
+  }
 }
 
 async function sharedKafka(): Promise<Shared> {

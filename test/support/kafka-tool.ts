@@ -6,14 +6,17 @@ import { kafkaJava } from '../../deploy/local-kafka/kafka-jars.ts'
 const run = promisify(execFile)
 const TOOL_WITHIN_MS = 60_000
 
-/** kafka-consumer-groups.sh; answers what it prints, and throws when it fails. */
-export async function consumerGroups(brokers: readonly string[], ...words: readonly string[]): Promise<string> {
+/** A tool by its class; answers what it prints, and throws when it fails. */
+export async function kafkaTool(tool: string, brokers: readonly string[], ...words: readonly string[]): Promise<string> {
   const { java, classPath } = await kafkaJava(() => undefined)
-  const tool = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand'
   const jvm = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classPath]
   const { stdout } = await run(java, [...jvm, tool, '--bootstrap-server', brokers.join(','), ...words], { timeout: TOOL_WITHIN_MS })
   return stdout
 }
+
+/** kafka-consumer-groups.sh. */
+export const consumerGroups = (brokers: readonly string[], ...words: readonly string[]): Promise<string> =>
+  kafkaTool('org.apache.kafka.tools.consumer.group.ConsumerGroupCommand', brokers, ...words)
 
 export interface DescribedPartition {
   readonly topic: string

@@ -1,0 +1,155 @@
+/**
+ * One run of chaos: three brokers, four workers, orders all the time, faults in four lanes, and the whole verifier at the end.
+ *
+ * Owns the order: everything runs → orders and faults → faults off → everybody back → last orders → drained → verdict.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { kafkaLog } from '../../libs/kafka/kafka-log.ts'
+import { EngineRig } from '../support/engine-rig.ts'
+import { eventually } from '../support/eventually.ts'
+import type { TestKafka } from '../support/kafka-for-tests.ts'
+import type { EventLog } from './event-log.ts'
+import { ChaosFeed } from './feed.ts'
+import { ChaosWorker } from './fleet.ts'
+import { Lanes } from './lanes.ts'
+import { errorsOf, faultCounts, rebalancesOf, resources, restoresOf, unhandledOf } from './report.ts'
+import type { LifeFacts, Report } from './report.ts'
+import { planFaults } from './schedule.ts'
+import { verdictOf } from './verdict.ts'
+import type { Check } from './verdict.ts'
+import { Watch } from './watch.ts'
+
+const PARTITIONS = 4
+const TASKS = 2 * PARTITIONS
+const WORKERS = 4
+const STARTED_WITHIN_MS = 120_000
+const BACK_WITHIN_MS = 180_000
+const DRAINED_WITHIN_MS = 300_000
+const REQUEST_TIMEOUT_MS = 5_000
+
+/** What the brokers must have: segments end by time, so that compaction is never far behind and races every restore. */
+export const chaosBrokerProperties = {
+  'log.roll.ms': 10_000,
+  'log.cleaner.backoff.ms': 1_000,
+  'log.cleaner.min.cleanable.ratio': 0.01,
+  'log.segment.delete.delay.ms': 1_000,
+} as const
+
+export interface ChaosRequest {
+  readonly kafka: TestKafka
+  readonly events: EventLog
+  readonly seed: number
+  readonly minutes: number
+  /** Orders a second. */
+  readonly rate: number
+}
+
+export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequest): Promise<Report> {
+  const { say } = events
+  let passed = false
+  const rig = await EngineRig.open({
+    brokers: kafka.brokers,
+    module: 'test/chaos/topology.ts',
+    topics: { orders: PARTITIONS, chains: PARTITIONS, regions: PARTITIONS, windows: PARTITIONS },
+  })
+  const workers: ChaosWorker[] = []
+  const outside = kafkaLog({ brokers: kafka.brokers, clientId: 'chaos', requestTimeoutMs: REQUEST_TIMEOUT_MS })
+  try {
+    for (let index = 0; index < WORKERS; index++) workers.push(await ChaosWorker.open(rig, index, say))
+    for (const worker of workers) worker.up()
+    await allRun(workers, STARTED_WITHIN_MS)
+    say(`application ${rig.name}, folder ${rig.directory}: all tasks run`)
+    const watch = new Watch(outside, rig.topic('chains'), PARTITIONS, workers)
+    const feed = new ChaosFeed(outside, rig.topic('orders'), { partitions: PARTITIONS, perSecond: rate, seed })
+    feed.start()
+    watch.begin()
+    const milliseconds = minutes * 60_000
+    const lanes = new Lanes({ kafka, rig, workers, watch, say }, milliseconds)
+    await lanes.run(planFaults(seed, milliseconds))
+    await lanes.settle()
+    const stallMs = watch.longestStallMs
+    const failure = await quiet(rig, workers, feed, say)
+    await watch.close()
+    const checks = await verdictOf({ rig, workers, inputPartitions: PARTITIONS, tasks: TASKS, say }).catch((error: unknown): Check[] => [
+      { name: 'the verifier ran to its end', passed: false, note: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+    ])
+    const lives = workers.flatMap((worker) => worker.lives.map((life) => factsOf(life.name, life.worker.lines, life.worker.text)))
+    const unhandled = unhandledOf(lives)
+    passed = failure.length === 0 && unhandled.length === 0 && checks.every((one) => one.passed)
+    return {
+      seed,
+      minutes,
+      passed,
+      faults: faultCounts(lanes.done),
+      troubles: lanes.troubles,
+      orders: { written: feed.written, retries: feed.retries },
+      transactions: watch.counters,
+      restores: restoresOf(lives),
+      rebalances: rebalancesOf(lives),
+      longestStallMs: stallMs,
+      lives: lives.length,
+      endedByItself: workers.flatMap((worker) => worker.endedByItself),
+      memory: resources(watch.samples),
+      errors: errorsOf(lives),
+      unhandled,
+      checks: [...failure, ...checks],
+    }
+  } finally {
+    for (const life of workers.flatMap((worker) => worker.lives))
+      writeFileSync(join(events.directory, `${life.name}.log`), life.worker.text)
+    if (!passed) process.env['ENGINE_TEST_KEEP'] = '1' // The stores are evidence.
+    await rig.close()
+    await Promise.all(workers.map((worker) => worker.proxy.close()))
+    await outside.close()
+  }
+}
+
+/** No fault any more, everybody is back, and everything that was written is processed; what did not come true. */
+async function quiet(rig: EngineRig, workers: readonly ChaosWorker[], feed: ChaosFeed, say: (text: string) => void): Promise<Check[]> {
+  say('no more faults')
+  for (const worker of workers) {
+    worker.proxy.heal()
+    worker.thaw()
+    worker.up()
+  }
+  await feed.stop()
+  try {
+    await allRun(workers, BACK_WITHIN_MS)
+    say('all tasks run again')
+    const partitions = PARTITIONS
+    await rig.drained(
+      [
+        [rig.topic('orders'), partitions],
+        [rig.internal('by-region.repartition'), partitions],
+      ],
+      DRAINED_WITHIN_MS,
+    )
+    say('everything is processed')
+    return []
+  } catch (error) {
+    return [{ name: 'everything goes on without faults', passed: false, note: error instanceof Error ? error.message : String(error) }]
+  }
+}
+
+/** Every task runs, at one worker. */
+async function allRun(workers: readonly ChaosWorker[], withinMs: number): Promise<void> {
+  await eventually(
+    async () => {
+      const found = (await Promise.all(workers.map((worker) => worker.status()))).flatMap((status) => status?.tasks ?? [])
+      const running = new Set(found.filter(({ state }) => state === 'running').map(({ name }) => name))
+      if (running.size === TASKS && found.length === TASKS) return
+      throw new Error(`not all tasks run: ${found.map(({ name, state, fault }) => `${name} ${state} ${fault?.message ?? ''}`).join(', ')}`)
+    },
+    withinMs,
+    500,
+  )
+}
+
+function factsOf(name: string, lines: LifeFacts['lines'], text: string): LifeFacts {
+  const otherText = text
+    .split('\n')
+    .filter((line) => !line.startsWith('{'))
+    .join('\n')
+  return { name, lines, otherText }
+}

@@ -44,10 +44,15 @@ export class ChaosFeed {
     this.#loop = this.#run()
   }
 
-  /** Then one last order for each partition, an hour later: it makes every window and timer due. */
-  async stop(): Promise<void> {
+  /** Resolves when what was begun is written; `start` goes on. */
+  async pause(): Promise<void> {
     this.#wanted = false
     await this.#loop
+  }
+
+  /** Then one last order for each partition, an hour later: it makes every window and timer due. */
+  async stop(): Promise<void> {
+    await this.pause()
     const at = this.#time() + 3_600_000
     for (let partition = 0; partition < this.#partitions; partition++) {
       await this.#write(partition, [orderRecord(`last-${partition}`, { id: this.#id++, region: 'last', at })])
@@ -60,11 +65,12 @@ export class ChaosFeed {
 
   async #run(): Promise<void> {
     const begun = performance.now()
-    let due = 0
+    const before = this.written
+    let due = before
     while (this.#wanted) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
       // After a time in which nothing could be written, what was missed comes at once, but not all of it.
-      const now = ((performance.now() - begun) * this.#perSecond) / 1_000
+      const now = before + ((performance.now() - begun) * this.#perSecond) / 1_000
       due = Math.min(now, due + this.#perSecond)
       const batches = new Map<number, OutgoingRecord[]>()
       for (let left = Math.round(due - this.written); left > 0; left--) this.#order(batches)

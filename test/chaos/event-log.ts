@@ -1,5 +1,5 @@
 /** One line for each thing that happened in a run, with its time since the start: `events.log` in the run's folder. */
-import { appendFileSync, mkdirSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 export class EventLog {
@@ -18,5 +18,10 @@ export class EventLog {
     const line = `${new Date().toISOString()} ${seconds} s  ${text}`
     appendFileSync(join(this.directory, 'events.log'), `${line}\n`)
     this.#echo(line)
+  }
+
+  /** Nothing went wrong: nobody will read it. */
+  forget(): void {
+    rmSync(this.directory, { recursive: true, force: true })
   }
 }

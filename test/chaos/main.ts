@@ -5,7 +5,7 @@ import { stopLocalCluster } from '../../deploy/local-kafka/local-cluster.ts'
 import { startKafka } from '../../deploy/local-kafka/start-kafka.ts'
 import { EventLog } from './event-log.ts'
 import { reportText } from './report.ts'
-import { chaosBrokerProperties, runChaos } from './run.ts'
+import { brokerJava, chaosBrokerProperties, runChaos } from './run.ts'
 
 const MINUTES = 5
 /** Orders a second: what two busy cores keep up with while three brokers and four workers come and go. */
@@ -23,7 +23,7 @@ async function main(): Promise<number> {
   const minutes = numberOf('MINUTES', MINUTES)
   const seed = numberOf('SEED', Date.now() % 1_000_000)
   const rate = numberOf('RATE', RATE)
-  process.env['KAFKA_HEAP_OPTS'] ??= '-Xms128m -Xmx384m'
+  process.env['KAFKA_HEAP_OPTS'] ??= brokerJava
   const directory = resolve('.millrace/chaos', `seed-${seed}-${new Date().toISOString().replaceAll(/[:.]/gu, '-')}`)
   mkdirSync(directory, { recursive: true })
   // State directories are below it too.
@@ -31,7 +31,14 @@ async function main(): Promise<number> {
   const events = new EventLog(directory, (line) => process.stdout.write(`${line}\n`))
   events.say(`chaos with seed ${seed} for ${minutes} minutes, ${rate} orders a second; logs in ${directory}`)
   const cluster = join(directory, 'kafka')
-  const kafka = await startKafka({ brokers: 3, port: 0, dir: cluster, guardPid: process.pid, home: 'local', properties: chaosBrokerProperties })
+  const kafka = await startKafka({
+    brokers: 3,
+    port: 0,
+    dir: cluster,
+    guardPid: process.pid,
+    home: 'local',
+    properties: chaosBrokerProperties,
+  })
   let passed = false
   try {
     const report = await runChaos({ kafka, events, seed, minutes, rate })

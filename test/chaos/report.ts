@@ -1,7 +1,7 @@
 /** What a run has found, as a document and as lines for eyes. Pure. */
 import type { FaultDone } from './lanes.ts'
 import type { Check } from './verdict.ts'
-import type { Counters, Sample } from './watch.ts'
+import type { Sample } from './watch.ts'
 import type { LogLine } from '../support/engine-worker.ts'
 
 const WARM_UP_MS = 30_000
@@ -21,7 +21,8 @@ export interface Report {
   readonly faults: Readonly<Record<string, { readonly count: number; readonly recoveryMsMax: number | undefined }>>
   readonly troubles: readonly string[]
   readonly orders: { readonly written: number; readonly retries: number }
-  readonly transactions: Counters
+  /** Committed: of all tasks and owners, by the commit counters of the state. The others: as the workers said. */
+  readonly transactions: { readonly committed: number; readonly thrownAway: number; readonly fenced: number }
   readonly restores: { readonly full: number; readonly partial: number; readonly bytes: number }
   readonly rebalances: number
   readonly longestStallMs: number
@@ -50,8 +51,21 @@ export function restoresOf(lives: readonly LifeFacts[]): Report['restores'] {
   return { full, partial: lines.length - full, bytes }
 }
 
+/** What was refused because somebody else owns the task, or the group has gone on. */
+const FENCED = /PRODUCER_FENCED|INVALID_PRODUCER_EPOCH|UNKNOWN_MEMBER_ID|ILLEGAL_GENERATION|FENCED_INSTANCE_ID|was expelled/u
+
+export function transactionsOf(lives: readonly LifeFacts[], committed: number): Report['transactions'] {
+  const messages = lives.flatMap(({ lines }) => lines.map(({ msg }) => msg))
+  return {
+    committed,
+    thrownAway: messages.filter((msg) => /its transaction is thrown away|failed while it was put away/u.test(msg)).length,
+    fenced: messages.filter((msg) => FENCED.test(msg)).length,
+  }
+}
+
 export const rebalancesOf = (lives: readonly LifeFacts[]): number =>
-  new Set(lives.flatMap(({ lines }) => lines.map(({ msg }) => /in generation (\d+)/u.exec(msg)?.[1]).filter((one) => one !== undefined))).size
+  new Set(lives.flatMap(({ lines }) => lines.map(({ msg }) => /in generation (\d+)/u.exec(msg)?.[1]).filter((one) => one !== undefined)))
+    .size
 
 /** Messages of level error and fatal, with numbers taken out so that alike ones count together. */
 export function errorsOf(lives: readonly LifeFacts[]): Record<string, number> {
@@ -138,7 +152,7 @@ export function reportText(report: Report): string {
     ...report.troubles.map((trouble) => `could not be made: ${trouble}`),
     '',
     `orders         ${orders.written} written, ${orders.retries} writes tried again`,
-    `transactions   ${transactions.commits} committed, ${transactions.aborts} thrown away, ${transactions.fenced} fenced`,
+    `transactions   ${transactions.committed} committed, ${transactions.thrownAway} thrown away, ${transactions.fenced} fenced`,
     `restores       ${restores.full} full, ${restores.partial} partial, ${restores.bytes} bytes`,
     `rebalances     ${report.rebalances}`,
     `longest stall  ${seconds(report.longestStallMs)} without any new output`,

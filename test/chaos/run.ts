@@ -13,11 +13,11 @@ import type { EventLog } from './event-log.ts'
 import { ChaosFeed } from './feed.ts'
 import { ChaosWorker } from './fleet.ts'
 import { Lanes } from './lanes.ts'
-import { errorsOf, faultCounts, rebalancesOf, resources, restoresOf, unhandledOf } from './report.ts'
+import { errorsOf, faultCounts, rebalancesOf, resources, restoresOf, transactionsOf, unhandledOf } from './report.ts'
 import type { LifeFacts, Report } from './report.ts'
 import { planFaults } from './schedule.ts'
 import { verdictOf } from './verdict.ts'
-import type { Check } from './verdict.ts'
+import type { Check, Verdict } from './verdict.ts'
 import { Watch } from './watch.ts'
 
 const PARTITIONS = 4
@@ -35,6 +35,9 @@ export const chaosBrokerProperties = {
   'log.cleaner.min.cleanable.ratio': 0.01,
   'log.segment.delete.delay.ms': 1_000,
 } as const
+
+/** Small, and quick to start again: brokers come and go. */
+export const brokerJava = '-Xms128m -Xmx384m -XX:TieredStopAtLevel=1'
 
 export interface ChaosRequest {
   readonly kafka: TestKafka
@@ -71,9 +74,8 @@ export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequ
     const stallMs = watch.longestStallMs
     const failure = await quiet(rig, workers, feed, say)
     await watch.close()
-    const checks = await verdictOf({ rig, workers, inputPartitions: PARTITIONS, tasks: TASKS, say }).catch((error: unknown): Check[] => [
-      { name: 'the verifier ran to its end', passed: false, note: error instanceof Error ? (error.stack ?? error.message) : String(error) },
-    ])
+    const request = { rig, workers, inputPartitions: PARTITIONS, tasks: TASKS, say }
+    const { checks, committed } = await verdictOf(request).catch(notVerified)
     const lives = workers.flatMap((worker) => worker.lives.map((life) => factsOf(life.name, life.worker.lines, life.worker.text)))
     const unhandled = unhandledOf(lives)
     passed = failure.length === 0 && unhandled.length === 0 && checks.every((one) => one.passed)
@@ -84,7 +86,7 @@ export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequ
       faults: faultCounts(lanes.done),
       troubles: lanes.troubles,
       orders: { written: feed.written, retries: feed.retries },
-      transactions: watch.counters,
+      transactions: transactionsOf(lives, committed),
       restores: restoresOf(lives),
       rebalances: rebalancesOf(lives),
       longestStallMs: stallMs,
@@ -104,6 +106,13 @@ export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequ
     await outside.close()
   }
 }
+
+const notVerified = (error: unknown): Verdict => ({
+  checks: [
+    { name: 'the verifier ran to its end', passed: false, note: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+  ],
+  committed: 0,
+})
 
 /** No fault any more, everybody is back, and everything that was written is processed; what did not come true. */
 async function quiet(rig: EngineRig, workers: readonly ChaosWorker[], feed: ChaosFeed, say: (text: string) => void): Promise<Check[]> {

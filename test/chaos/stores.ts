@@ -47,10 +47,9 @@ async function dumpStore(seat: string, task: string): Promise<StoreDump | undefi
     const cells = new Map<string, ReadonlyMap<string, string>>()
     for (const { step, cells: ofStep } of store.steps) {
       for (const cell of ofStep.keys()) {
-        const entries = store.scan(step, cell, Infinity).map(({ key, name, time, value }): [string, string] => [
-          `${hex(key)} ${hex(name ?? new Uint8Array())} ${time ?? ''}`,
-          hex(value),
-        ])
+        const entries = store
+          .scan(step, cell, Infinity)
+          .map(({ key, name, time, value }): [string, string] => [`${hex(key)} ${hex(name ?? new Uint8Array())} ${time ?? ''}`, hex(value)])
         if (entries.length > 0) cells.set(`${step} ${cell}`, new Map(entries))
       }
     }

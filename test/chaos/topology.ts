@@ -57,26 +57,24 @@ export const regions = topic(`${name}-regions`, { key: text, value: json(type<Re
 export const windows = topic(`${name}-windows`, { key: text, value: json(type<PerWindow>()) })
 
 export default topology(name, { version: 1 }, (flow) => {
-  const links = flow
-    .stream(orders, { eventTime: (order) => order.at, outOfOrderness: seconds(outOfOrderMs / 1_000) })
-    .process('chain', {
-      state: { last: valueState<Link>() },
-      timers: { quiet: 'event-time' },
-      emits: type<Chained>(),
-      onRecord: ({ id, region, at }, { state, timers, emit }) => {
-        const next = linked(state.last.get(), String(id))
+  const links = flow.stream(orders, { eventTime: (order) => order.at, outOfOrderness: seconds(outOfOrderMs / 1_000) }).process('chain', {
+    state: { last: valueState<Link>() },
+    timers: { quiet: 'event-time' },
+    emits: type<Chained>(),
+    onRecord: ({ id, region, at }, { state, timers, emit }) => {
+      const next = linked(state.last.get(), String(id))
+      state.last.set(next)
+      timers.quiet.after(seconds(quietMs / 1_000))
+      emit({ kind: 'order', id, region, at, ...next })
+    },
+    onTimer: {
+      quiet: (at, { state, emit }) => {
+        const next = linked(state.last.get(), quietWord(at))
         state.last.set(next)
-        timers.quiet.after(seconds(quietMs / 1_000))
-        emit({ kind: 'order', id, region, at, ...next })
+        emit({ kind: 'quiet', id: -1, region: '', at, ...next })
       },
-      onTimer: {
-        quiet: (at, { state, emit }) => {
-          const next = linked(state.last.get(), quietWord(at))
-          state.last.set(next)
-          emit({ kind: 'quiet', id: -1, region: '', at, ...next })
-        },
-      },
-    })
+    },
+  })
   links.to(chains)
   const byRegion = links.filter((one) => one.kind === 'order').keyBy('by-region', (one) => one.region)
   byRegion

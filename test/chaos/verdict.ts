@@ -36,8 +36,14 @@ export interface VerdictRequest {
   readonly say: (text: string) => void
 }
 
+export interface Verdict {
+  readonly checks: readonly Check[]
+  /** Transactions that all tasks have ever committed. */
+  readonly committed: number
+}
+
 /** Ends the workers. Every check that can still be made is made, also after one has failed. */
-export async function verdictOf(request: VerdictRequest): Promise<readonly Check[]> {
+export async function verdictOf(request: VerdictRequest): Promise<Verdict> {
   const { rig, say } = request
   say('verify: transactions')
   const checks = [await noOpenTransactions(rig), await noOngoing(rig)]
@@ -50,16 +56,16 @@ export async function verdictOf(request: VerdictRequest): Promise<readonly Check
     ),
   )
   say('verify: outputs against the input')
-  const input = await readWithConsoleConsumer(rig.brokers, rig.topic('orders'), QUIET_MS)
+  const topics = ['orders', 'chains', 'regions', 'windows']
+  const read = await Promise.all(topics.map((topic) => readWithConsoleConsumer(rig.brokers, rig.topic(topic), QUIET_MS)))
+  const [input = [], chains = [], regions = [], windows = []] = read
   const expected = recompute(input)
-  const outputs = []
-  for (const topic of ['chains', 'regions', 'windows']) outputs.push(await readWithConsoleConsumer(rig.brokers, rig.topic(topic), QUIET_MS))
-  const [chains = [], regions = [], windows = []] = outputs
   const note = `${input.length} inputs, ${chains.length} links (${expected.quiets} of timers), ${regions.length} counts, ${windows.length} windows, ${expected.late} late`
   checks.push(check('V1-V3 outputs equal the oracle', differences(foundResults(chains, regions, windows), expected), note))
   checks.push(await sameReaders(rig, chains))
   say('verify: state')
-  return [...checks, ...(await stateChecks(request, expected))]
+  const state = await stateChecks(request, expected)
+  return { checks: [...checks, ...state.checks], committed: state.committed }
 }
 
 async function noOpenTransactions(rig: EngineRig): Promise<Check> {
@@ -90,7 +96,10 @@ async function noOngoing(rig: EngineRig): Promise<Check> {
 }
 
 /** Our reader and Kafka's own see the same. */
-async function sameReaders(rig: EngineRig, lines: readonly { readonly partition: number; readonly value: string | null }[]): Promise<Check> {
+async function sameReaders(
+  rig: EngineRig,
+  lines: readonly { readonly partition: number; readonly value: string | null }[],
+): Promise<Check> {
   const own = await rig.read(rig.topic('chains'))
   const faults: string[] = []
   for (const partition of new Set([...own, ...lines].map((one) => one.partition))) {
@@ -102,14 +111,11 @@ async function sameReaders(rig: EngineRig, lines: readonly { readonly partition:
   return check("V6 our reader and Kafka's own agree", faults, `${own.length} records`)
 }
 
-async function stateChecks({ rig, workers, tasks, inputPartitions, say }: VerdictRequest, expected: Expected): Promise<Check[]> {
+async function stateChecks({ rig, workers, tasks, inputPartitions, say }: VerdictRequest, expected: Expected): Promise<Verdict> {
   const broken: string[] = []
   const onBroken = (text: string): unknown => broken.push(text)
   const local: StoreDump[] = []
-  for (const worker of workers) {
-    const seats = new Set([worker.seat])
-    for (const seat of seats) local.push(...(await dumpStores(`${rig.directory}/${seat}`, onBroken)))
-  }
+  for (const worker of workers) local.push(...(await dumpStores(`${rig.directory}/${worker.seat}`, onBroken)))
   const newest = newestOf(local)
   const committed = await rig.log.admin.committed(
     rig.group,
@@ -127,11 +133,12 @@ async function stateChecks({ rig, workers, tasks, inputPartitions, say }: Verdic
   if (newest.length !== tasks) stale.push(`${newest.length} of ${tasks} tasks have a store: ${newest.map(({ task }) => task).join(', ')}`)
   say('verify: state from changelogs alone')
   const rebuilt = await rebuild(rig, tasks, onBroken)
-  return [
+  const checks = [
     check('V8 positions in the state are those of the group', stale, `${newest.length} tasks, ${committed.size} inputs`),
     check('V5 local state equals the changelogs', [...storeDifferences(newest, rebuilt), ...broken], `${entriesOf(rebuilt)} entries`),
     check('V5 state equals the oracle', oracleDifferences(rebuilt, expected), `${expected.lastLinks.size} keys`),
   ]
+  return { checks, committed: newest.reduce((sum, { n }) => sum + n, 0) }
 }
 
 /** Of several stores of a task the one with the last commit: others are what a take-over has left. */
@@ -160,7 +167,8 @@ function storeDifferences(one: readonly StoreDump[], other: readonly StoreDump[]
       const [left, right] = [cells.get(name), theirs.get(name)]
       const keys = new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])
       for (const key of keys) {
-        if (left?.get(key) !== right?.get(key)) faults.push(`${task} ${name} ${key}: ${left?.get(key)} on disk, ${right?.get(key)} in the log`)
+        if (left?.get(key) !== right?.get(key))
+          faults.push(`${task} ${name} ${key}: ${left?.get(key)} on disk, ${right?.get(key)} in the log`)
       }
     }
   }
@@ -178,4 +186,3 @@ function oracleDifferences(dumps: readonly StoreDump[], expected: Expected): str
     ...compare('region', valuesOf(dumps, 'region', 'last'), expected.lastRegions),
   ]
 }
-

@@ -1,4 +1,4 @@
-/** Looks at a run while it goes on: progress of the outputs, counters, memory and descriptors of the workers. */
+/** Looks at a run while it goes on: progress of the outputs, memory and descriptors of the workers. */
 import type { Log } from '../../libs/runtime/ports/log.ts'
 import { partitionId } from '../../libs/runtime/ports/log.ts'
 import type { ChaosWorker } from './fleet.ts'
@@ -13,24 +13,15 @@ export interface Sample {
   readonly descriptors: number
 }
 
-export interface Counters {
-  commits: number
-  aborts: number
-  fenced: number
-}
-
 export class Watch {
   /** Life → its samples. */
   readonly samples = new Map<string, Sample[]>()
-  readonly counters: Counters = { commits: 0, aborts: 0, fenced: 0 }
   longestStallMs = 0
   longestStallAt = 0
   readonly #log: Log
   readonly #topic: string
   readonly #ends: number[]
   readonly #workers: readonly ChaosWorker[]
-  /** `life task` → what was last seen. */
-  readonly #seen = new Map<string, Counters>()
   #lastProgressAt = Date.now()
   #wanted = true
   readonly #loops: Promise<void>[]
@@ -87,29 +78,13 @@ export class Watch {
   }
 
   async #lookAtWorkers(): Promise<void> {
-    await Promise.all(
-      this.#workers.map(async (worker) => {
-        const life = worker.life
-        const resources = worker.resources()
-        if (life === undefined || resources === undefined) return
-        const list = this.samples.get(life.name) ?? []
-        list.push({ ageMs: Date.now() - life.startedAt, ...resources })
-        this.samples.set(life.name, list)
-        const status = await worker.status()
-        for (const task of status?.tasks ?? []) {
-          this.#count(`${life.name} ${task.name}`, { commits: task.commits.count, aborts: task.aborts, fenced: task.fenced })
-        }
-      }),
-    )
-  }
-
-  /** Counters of a task begin anew when the worker gets it anew. */
-  #count(id: string, now: Counters): void {
-    const before = this.#seen.get(id)
-    for (const name of ['commits', 'aborts', 'fenced'] as const) {
-      const last = before?.[name] ?? 0
-      this.counters[name] += now[name] >= last ? now[name] - last : now[name]
+    for (const worker of this.#workers) {
+      const life = worker.life
+      const resources = worker.resources()
+      if (life === undefined || resources === undefined) continue
+      const list = this.samples.get(life.name) ?? []
+      list.push({ ageMs: Date.now() - life.startedAt, ...resources })
+      this.samples.set(life.name, list)
     }
-    this.#seen.set(id, now)
   }
 }

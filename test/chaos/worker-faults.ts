@@ -43,7 +43,7 @@ export async function doWorkerFault(kind: WorkerFault, planned: PlannedFault, wo
     }
     case 'kill-in-commit': {
       const moment = moments[Math.floor(planned.chance * moments.length)] ?? { api: 'EndTxn', on: 'request' }
-      const rule = worker.proxy.once({ ...moment, nth: 1 + Math.floor(planned.chance * 1_000) % 7 }, hold())
+      const rule = worker.proxy.once({ ...moment, nth: 1 + (Math.floor(planned.chance * 1_000) % 7) }, hold())
       const isHit = await rule.untilHit(1, HIT_WITHIN_MS).then(
         () => true,
         () => false,

@@ -13,6 +13,7 @@ import type {
   TopicPartition,
   TopicSpec,
 } from '../../../libs/runtime/ports/log.ts'
+import { eventually } from '../eventually.ts'
 import { asFault } from './stock-faults.ts'
 
 const topicsOf = (partitions: readonly TopicPartition[]): string[] => [...new Set(partitions.map(({ topic }) => topic))]
@@ -51,7 +52,18 @@ export class StockAdmin implements LogAdmin {
       replicationFactor,
       configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
     }))
-    await asFault((await this.#admin).createTopics({ topics, waitForLeaders: true }))
+    const admin = await this.#admin
+    // `waitForLeaders` fails where the broker does not know the topic yet, which a busy one does not for a moment.
+    await asFault(admin.createTopics({ topics, waitForLeaders: false }))
+    await eventually(
+      async () => {
+        const found = await asFault(admin.fetchTopicMetadata({ topics: specs.map(({ name }) => name) }))
+        const leaderless = found.topics.filter(({ partitions }) => partitions.length === 0 || partitions.some(({ leader }) => leader < 0))
+        if (leaderless.length > 0) throw new Error('not every partition has a leader')
+      },
+      20_000,
+      50,
+    )
   }
 
   async deleteTopics(names: readonly string[]): Promise<void> {

@@ -29,10 +29,6 @@ export class NewerEpoch extends Error {
 
 export function decodeItem(program: TaskProgram, queue: InputQueue, raw: LogRecord, epoch: number, poison: Poison): InputItem {
   const { wiring } = queue
-  if (poison.size > 0) {
-    const refusal = poison.get(poisonId(wiring.id, raw.offset))
-    if (refusal !== undefined) return { kind: 'refused', ...refusal, raw }
-  }
   let headers = raw.headers
   let stamp: number | undefined
   let repeated = false
@@ -46,6 +42,11 @@ export function decodeItem(program: TaskProgram, queue: InputQueue, raw: LogReco
     headers = meaning.headers
     stamp = meaning.stamp
     repeated = meaning.repeated
+  }
+  // Only now: a record of an older epoch is dropped in this one, also when it has failed in its own.
+  if (poison.size > 0) {
+    const refusal = poison.get(poisonId(wiring.id, raw.offset))
+    if (refusal !== undefined) return { kind: 'refused', ...refusal, raw }
   }
   try {
     const record = program.read(wiring.input, wiring.partition, headers === raw.headers ? raw : { ...raw, headers })

@@ -73,6 +73,8 @@ export class CommitHistory {
     held.stands.add(standingOf(record))
     if (last === undefined) return
     if (record.n !== last.n + 1) this.violations.push(`${id}: commit ${record.n} follows ${last.n}`)
+    // A new epoch starts where it was told to.
+    if (record.epoch > last.epoch) return
     for (const [input, position] of Object.entries(last.positions))
       if ((record.positions[input] ?? -1) < position)
         this.violations.push(`${id}: commit ${record.n} puts ${input} back from ${position} to ${record.positions[input]}`)

@@ -2,6 +2,7 @@
 import { decodeMarker } from '../../../libs/runtime/task/commit-record.ts'
 import type { Task } from '../../../libs/runtime/task/task.ts'
 import type { UnsettledLayer } from '../../../libs/runtime/task/run-context.ts'
+import type { LogRecord } from '../../../libs/runtime/ports/log.ts'
 import { readChangelogRecord } from '../../../libs/state/changelog.ts'
 import { MARK_KEY, REGISTRY_KEY, STEP_BYTES } from '../../../libs/state/key-layout.ts'
 import { memoryHome } from '../../../libs/state/memory-store.ts'
@@ -53,8 +54,8 @@ export async function endingOf(simulation: EngineSimulation): Promise<Ending> {
     errors: [],
     moved: [],
   }
-  return {
-    expected: { ...scenario.expected(inputs.records), counted: inputs.records.flat().length, ...sound },
+  const ending: Ending = {
+    expected: { ...scenario.expected(simulation.history()), counted: inputs.records.flat().length, ...sound },
     found: {
       ...facts,
       counted: counted.all,
@@ -65,11 +66,25 @@ export async function endingOf(simulation: EngineSimulation): Promise<Ending> {
       commits: commits.violations,
       marks: simulation.marks.unknownTo(commits, placeOf),
       errors: notes.filter(({ level }) => level === 'error').map(({ message }) => message),
-      // Nobody moves offsets here.
+      // Nobody moves offsets but for a reset.
       moved: notes.filter(({ message }) => /offsets were (set|missing)/.test(message)).map(({ message }) => message),
     },
   }
+  return simulation.starts === undefined ? ending : { expected: inEpoch(ending.expected), found: inEpoch(ending.found) }
 }
+
+/** Counters are of all epochs together, so they say nothing after a reset. */
+const countedByTasks = new Set(['counted', 'filtered', 'late', 'moved'])
+const inEpoch = (facts: Facts): Facts => Object.fromEntries(Object.entries(facts).filter(([name]) => !countedByTasks.has(name)))
+
+/** The newest, and what says of a result that it is of that one. */
+function writerOf({ app, commits }: EngineSimulation): string {
+  const epochs = app.tasks().map(({ context }) => commits.newest(context.task.commitTopic, context.task.partition)?.epoch ?? 1)
+  return `/${Math.max(1, ...epochs)}`
+}
+
+const isOf = (record: LogRecord, writer: string): boolean =>
+  record.headers.some(([name, value]) => name === 'millrace' && Buffer.from(value).toString('utf8').endsWith(writer))
 
 function countRecords({ tasks, commits, scenario }: EngineSimulation): Counted {
   const sum: Counted = { all: 0, filtered: 0, late: 0, dropped: 0 }
@@ -100,22 +115,24 @@ function countWhatTasksDid({ tasks, happenings, app }: EngineSimulation): void {
   }
 }
 
-async function readOutcome({ app }: EngineSimulation, counts: Counted): Promise<Parameters<EngineSimulation['scenario']['found']>[0]> {
+async function readOutcome(simulation: EngineSimulation, counts: Counted): Promise<Parameters<EngineSimulation['scenario']['found']>[0]> {
+  const { app, scenario } = simulation
+  const writer = writerOf(simulation)
   const written = new Map<string, Written[]>()
   const names = await app.log.admin.listTopics()
   const partitionsOf = await app.log.admin.describeTopics(names)
-  for (const name of names.filter((one) => !one.startsWith(app.group))) {
+  for (const name of names.filter((one) => !one.startsWith(app.group) && one !== scenario.input)) {
     const list: Written[] = []
     for (let partition = 0; partition < (partitionsOf.get(name)?.partitions ?? 0); partition += 1) {
       for (const { record, kind, state } of app.log.entries(name, partition)) {
-        if (kind !== 'data' || state !== 'committed') continue
+        if (kind !== 'data' || state !== 'committed' || !isOf(record, writer)) continue
         const text = record.value === null ? null : Buffer.from(record.value).toString('utf8')
         list.push({ partition, key: Buffer.from(record.key ?? []).toString('utf8'), value: parsedOr(text) })
       }
     }
     written.set(name, list)
   }
-  const deadLetters = (await app.read(app.internal('dead-letters'))).length
+  const deadLetters = (await app.read(app.internal('dead-letters'))).filter((record) => isOf(record, writer)).length
   return { output: (topic) => written.get(topic) ?? [], deadLetters, counts }
 }
 
@@ -179,14 +196,20 @@ function foldChangelogs({ app }: EngineSimulation, tasks: readonly Task[]): Cont
   const all = new Map<string, string>()
   for (const { name, context } of tasks) {
     for (const topic of context.task.changelogs.values()) {
+      let epoch = 0
+      let values = new Map<string, string>()
       for (const { record, kind, state } of app.log.entries(topic, context.task.partition)) {
         if (kind !== 'data' || state !== 'committed') continue
         const change = readChangelogRecord(record)
-        if (change.kind !== 'user') continue
+        if (change.kind === 'fence' || change.epoch < epoch) continue
+        if (change.epoch > epoch) values = new Map()
+        epoch = change.epoch
+        if (change.kind === 'reset') continue
         const key = `${name} ${Buffer.from(change.key).toString('hex')}`
-        if (change.value === null) all.delete(key)
-        else all.set(key, Buffer.from(change.value).toString('latin1'))
+        if (change.value === null) values.delete(key)
+        else values.set(key, Buffer.from(change.value).toString('latin1'))
       }
+      for (const [key, value] of values) all.set(key, value)
     }
   }
   return all

@@ -4,6 +4,7 @@
  */
 import type { CommitPoint, ProbePoint } from '../../../libs/runtime/task/commit.ts'
 import type { Task } from '../../../libs/runtime/task/task.ts'
+import type { TaskWiring } from '../../../libs/runtime/worker/wiring.ts'
 import { memoryHome } from '../../../libs/state/memory-store.ts'
 import type { MemoryHome } from '../../../libs/state/memory-store.ts'
 import { MemoryApplication } from '../memory-application.ts'
@@ -13,7 +14,7 @@ import { CommitHistory } from './commit-history.ts'
 import { Dice } from './dice.ts'
 import { Happenings } from './happenings.ts'
 import { InputHistory } from './input-history.ts'
-import type { Draft, Scenario } from './scenario.ts'
+import type { Draft, History, Scenario } from './scenario.ts'
 import { flushesScenario } from './flushes-scenario.ts'
 import { sessionsScenario } from './sessions-scenario.ts'
 import { MarkHistory } from './mark-history.ts'
@@ -60,6 +61,8 @@ export class EngineSimulation {
   readonly weather: Weather
   /** All that ever committed. */
   readonly tasks = new Set<Task>()
+  /** Where the newest epoch starts in each input partition; undefined: nobody has reset anything. */
+  starts: readonly number[] | undefined
   readonly #dice: Dice
   readonly #workersMax: number
   readonly #disks: readonly Disk[]
@@ -156,6 +159,7 @@ export class EngineSimulation {
       [4, () => this.#expireInput()],
       [1, () => this.#night()],
       [1, () => this.#damage()],
+      [2, () => this.#reset()],
     ]
     let rest = dice.below(100)
     for (const [weight, deed] of deeds) {
@@ -283,12 +287,41 @@ export class EngineSimulation {
       .join()
   }
 
+  /** A tool moves the group's offsets to the start of the inputs while nobody works: the next worker announces a new epoch (P6). */
+  async #reset(): Promise<void> {
+    this.followCommits()
+    const wirings = this.app.seats.flatMap(({ worker }) => worker.prepared?.wiring.tasks ?? [])
+    // What has never run would begin there without a reset.
+    if (wirings.length === 0 || wirings.some((task) => this.commits.newest(task.commitTopic, task.partition) === undefined)) return
+    for (const seat of this.live()) await this.stop(seat)
+    this.inputs.catchUp()
+    const partitions = Array.from({ length: this.partitions }, (_, partition) => ({ topic: this.scenario.input, partition }))
+    const ranges = await this.app.log.admin.ranges(partitions)
+    const starts = Object.fromEntries([...ranges].map(([id, { logStart }]) => [id, logStart]))
+    this.followCommits()
+    // A partition that stands there already has nothing to begin anew, and stays in its epoch.
+    const isBack = (task: TaskWiring): boolean => {
+      const { positions = {} } = this.commits.newest(task.commitTopic, task.partition) ?? {}
+      return task.inputs.every(({ id, external }) => external === undefined || (positions[id] ?? 0) > (starts[id] ?? 0))
+    }
+    if (!wirings.every(isBack)) return
+    await this.app.moveOffsets(starts)
+    this.happenings.note('reset', JSON.stringify(starts))
+    this.starts = partitions.map(({ partition }) => starts[`${this.scenario.input}:${partition}`] ?? 0)
+  }
+
+  /** What the results of the newest epoch were made from. */
+  history(): History {
+    return this.inputs.records.map((records, partition) => records.filter(({ offset }) => offset >= (this.starts?.[partition] ?? 0)))
+  }
+
   /** Retention takes input that everybody has processed. */
   async #expireInput(): Promise<void> {
     const task = this.#dice.anyOf(
       [...this.tasks].filter(({ context }) => context.task.inputs.some(({ external }) => external !== undefined)),
     )
-    if (task === undefined) return
+    // After a reset the newest commit may still be one of the old epoch.
+    if (task === undefined || this.starts !== undefined) return
     this.inputs.catchUp()
     this.followCommits()
     const { commitTopic, partition, inputs } = task.context.task

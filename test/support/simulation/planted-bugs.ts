@@ -93,6 +93,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'the shared key of reset and commit record: compaction takes the reset for an old commit',
+    edits: [
+      {
+        file: 'libs/state/changelog.ts',
+        find: 'export const resetKey: Uint8Array = Buffer.from([RESET])',
+        replace: 'export const resetKey: Uint8Array = Buffer.from([FENCE])',
+      },
+    ],
+  },
+  {
     name: 'a stale prefetch: an answer that is older than the last write of its key is used',
     edits: [
       {

@@ -100,8 +100,8 @@ export class EngineSimulation {
         commitIntervalMs: dice.oneOf([0, 20, 100, 1_000]),
         markerIntervalMs: dice.oneOf([0, 50, 300]),
         maxIdleMs: dice.oneOf([0, 200]),
-        // Nothing stays in the cache, or everything.
-        stateMemoryBytes: dice.oneOf([0, 1_000, 10_000_000]),
+        // Nothing stays in the cache, or a little, so that what is used again was gone meanwhile, or everything.
+        stateMemoryBytes: dice.oneOf([0, 1_000, 2_000, 4_000, 10_000_000]),
         transactionTimeoutMs: dice.oneOf([2_000, 10_000, 60_000]),
       },
     })

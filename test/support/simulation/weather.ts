@@ -33,7 +33,7 @@ export const climateOf = (dice: Dice): Climate => ({
   delayed: dice.oneOf([0, 0.1, 0.3]),
   delayMsMax: dice.oneOf([60, 60, 400, 3_000]),
   storeFails: dice.oneOf([0, 0.01, 0.03]),
-  storeSlow: dice.oneOf([0, 0.1, 0.5]),
+  storeSlow: dice.oneOf([0, 0.2, 0.6]),
   storeDelayMsMax: dice.oneOf([20, 200, 2_000]),
 })
 

@@ -18,7 +18,7 @@ describe('a record that has failed before', () => {
     headers: new RepartitionHeaders(1).marker('rides.0', 5),
   }
   const poison = new PoisonList()
-  poison.add(poisonId('users:0', 7), { reason: 'user-code', message: 'a bad page', stack: undefined, attempt: 2, step: undefined })
+  poison.add(poisonId('users:0', 7), { reason: 'user-code', message: 'a bad page', stack: undefined, attempt: 2, step: 'chain' })
 
   it('is dropped, not refused, when a reset has ended its epoch since (P6)', () => {
     expect(decodeItem(program, queue, raw, 2, poison)).toEqual({ kind: 'dropped', why: 'older-epoch', raw })

@@ -203,6 +203,8 @@ export class EngineSimulation {
   }
 
   async stop(seat: Seat): Promise<void> {
+    // It has died while another one was stopped.
+    if (!seat.alive) return
     this.happenings.note('stop', seat.connection.name)
     seat.alive = false
     // It may die on the way.
@@ -291,6 +293,8 @@ export class EngineSimulation {
   async #reset(): Promise<void> {
     this.followCommits()
     const wirings = this.app.seats.flatMap(({ worker }) => worker.prepared?.wiring.tasks ?? [])
+    // A second one would find some tasks behind the first, and in epochs of their own.
+    if (this.starts !== undefined) return
     // What has never run would begin there without a reset.
     if (wirings.length === 0 || wirings.some((task) => this.commits.newest(task.commitTopic, task.partition) === undefined)) return
     for (const seat of this.live()) await this.stop(seat)

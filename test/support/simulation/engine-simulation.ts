@@ -102,7 +102,7 @@ export class EngineSimulation {
         maxIdleMs: dice.oneOf([0, 200]),
         // Nothing stays in the cache, or a little, so that what is used again was gone meanwhile, or everything.
         stateMemoryBytes: dice.oneOf([0, 1_000, 2_000, 4_000, 10_000_000]),
-        transactionTimeoutMs: dice.oneOf([2_000, 10_000, 60_000]),
+        transactionTimeoutMs: dice.oneOf([2_000, 10_000, 30_000]),
       },
     })
     const simulation = new EngineSimulation(scenario, dice, app, partitions)

@@ -11,7 +11,8 @@ import type { Poison } from './decode.ts'
 import { InputQueue } from './input-queue.ts'
 import type { InputItem } from './input-queue.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { FetchedBatch, LogRecord, PartitionReader } from '../ports/log.ts'
+import { partitionId } from '../ports/log.ts'
+import type { FetchedBatch, LogRecord, PartitionReader, TopicPartition } from '../ports/log.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
 
@@ -127,3 +128,12 @@ export function takeBatch(queues: readonly InputQueue[], batch: FetchedBatch, re
   }
   return true
 }
+
+/** An input cannot be read on; the barrier finds out what that means. */
+export const inputOutOfRange = ({ topic, partition }: TopicPartition, position: number, logStart: number, logEnd: number): Fault =>
+  new Fault(
+    'MR5034',
+    'acquire-again',
+    `${partitionId(topic, partition)} has the range ${logStart} to ${logEnd} and cannot be read from ${position}: it was truncated, re-created or its records were deleted while it was read`,
+    { place: { topic, partition, offset: position } },
+  )

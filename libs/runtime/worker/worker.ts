@@ -22,8 +22,8 @@ import { openFormats } from './open-formats.ts'
 import { prepare } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import type { Clock } from '../ports/clock.ts'
-import { partitionId } from '../ports/log.ts'
 import type { AssignmentOf, GroupEvents, GroupIdentity, GroupMember, Log, PartitionReader } from '../ports/log.ts'
+import { inputOutOfRange } from '../task/task-inputs.ts'
 import { Purge } from './purge.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { StandbyTask } from '../standby/standby-task.ts'
@@ -142,14 +142,7 @@ export class Worker {
         if (!announcer.takes(batch, this.tasks.values())) this.#taskOf(batch.topic, batch.partition)?.onBatch(batch)
       },
       onOutOfRange: ({ topic, partition }, position, logStart, logEnd) =>
-        this.#taskOf(topic, partition)?.onInputFault(
-          new Fault(
-            'MR5034',
-            'acquire-again',
-            `${partitionId(topic, partition)} has the range ${logStart} to ${logEnd} and cannot be read from ${position}: it was truncated, re-created or its records were deleted while it was read`,
-            { place: { topic, partition, offset: position } },
-          ),
-        ),
+        this.#taskOf(topic, partition)?.onInputFault(inputOutOfRange({ topic, partition }, position, logStart, logEnd)),
       onFault: ({ topic, partition }, fault) => this.#taskOf(topic, partition)?.onInputFault(fault),
     })
     this.#reader.assign(announcer.controlPartition, 0)
@@ -172,7 +165,14 @@ export class Worker {
       this.#groupEvents(),
     )
     void this.#watchBatch()
-    void watchTopics({
+    void this.#watchTopics(wiring)
+    // Stopped while it was joining: nobody else knows the member.
+    if (this.#ending !== undefined) await this.#member.leave()
+  }
+
+  async #watchTopics(wiring: Wiring): Promise<void> {
+    const { log, clock, settings, note } = this.options
+    await watchTopics({
       admin: log.admin,
       clock,
       wiring,
@@ -182,8 +182,6 @@ export class Worker {
       onQuiet: () => this.#stores?.sweep(),
       onChanged: (fault) => this.#fail(fault),
     }).catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))
-    // Stopped while it was joining: nobody else knows the member.
-    if (this.#ending !== undefined) await this.#member.leave()
   }
 
   /** Stops when the batch is over for all tasks of the application, whoever has them. */

@@ -1,5 +1,7 @@
 /** Moved offsets mean: compute again from there (P6), in all stages together. Each counterexample that engine.md 6.1 closes, in memory. */
 import { describe, expect, it } from '@jest/globals'
+import { encodeShared, sharedTopic } from '../../../libs/runtime/switch/shared-state.ts'
+import type { SharedRecord } from '../../../libs/runtime/switch/shared-state.ts'
 import { memoryHome } from '../../../libs/state/memory-store.ts'
 import { clicks, counts, perMinute, twoStages, windows } from '../../support/hole-topologies.ts'
 import { MemoryApplication } from '../../support/memory-application.ts'
@@ -181,6 +183,26 @@ describe('many stages: offsets moved back', () => {
     expect(app.task('page.0').totals).toMatchObject({ processed: 1, dropped: 2 })
     await forged([['mr', epoch(2)]])
     expect(code(await app.stopOf('page.0'))).toBe('MR5065')
+    await app.close()
+  })
+
+  it('S10: a reset while a switch of versions is open is refused, and changes nothing', async () => {
+    const { app, first } = await filled()
+    const facts = { stateId: 'life-2', sinks: [], inputs: [], topics: [] }
+    const records: readonly SharedRecord[] = [
+      { kind: 'version', version: 2, ...facts },
+      { kind: 'replay', version: 2 },
+      { kind: 'switch', from: 1, to: 2, purpose: 'promote', at: 0 },
+    ]
+    for (const record of records) {
+      const one = { key: null, value: encodeShared(record), timestamp: 0, headers: [] }
+      await app.log.append([{ topic: sharedTopic('two-stages'), partition: 0, records: [one] }])
+    }
+    await app.moveOffsets(toEarliest)
+    await app.start({ home: first.home })
+    const fault = await app.stopOf('clicks.0')
+    expect([code(fault), fault.message]).toEqual(['MR5067', expect.stringContaining('from v1 to v2 is open')])
+    expect(await app.committed(INPUT)).toEqual({ position: 0, metadata: '' })
     await app.close()
   })
 

@@ -188,7 +188,7 @@ describe('many stages: offsets moved back', () => {
 
   it('S10: a reset while a switch of versions is open is refused, and changes nothing', async () => {
     const { app, first } = await filled()
-    const facts = { stateId: 'life-2', sinks: [], inputs: [], topics: [] }
+    const facts = { stateId: 'life-2', sinks: [], inputs: [], topics: [], closeMs: 0 }
     const records: readonly SharedRecord[] = [
       { kind: 'version', version: 2, ...facts },
       { kind: 'replay', version: 2 },

@@ -1,6 +1,7 @@
 /** The `millrace` command: finds the command, gives it its context, turns its faults into messages and exit codes. */
 import { createInterface } from 'node:readline/promises'
 import { isatty } from 'node:tty'
+import { armFailPoint } from '../faults/fail-points.ts'
 import { Fault } from '../faults/fault.ts'
 import { didYouMean } from '../faults/suggest.ts'
 import type { Log } from '../runtime/ports/log.ts'
@@ -36,6 +37,7 @@ async function ask(question: string): Promise<string> {
 export async function main(words: readonly string[], io: Io = processIo(), world: World = realWorld): Promise<ExitCode> {
   const wantsJson = words.includes('--json')
   try {
+    armFailPoint(io.environment['FAIL_POINT'])
     const [name = '--help', ...rest] = words
     if (name === '--help' || name === '-h' || name === 'help') return help(rest[0], io)
     return await runCommand(find(name === '--version' || name === '-v' ? 'version' : name), rest, io, world)

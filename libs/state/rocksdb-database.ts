@@ -9,6 +9,7 @@
  *    awaited and the three run without a break.
  * 4. The database is closed when no thread uses it any more.
  */
+import { failPoint, failPointSoon } from '../faults/fail-points.ts'
 import { assert } from '../faults/fault.ts'
 import { packValues, packWrites, unpackValues, unpackWrites } from './packed-entries.ts'
 import { writeBatch } from './rocksdb-batch.ts'
@@ -107,10 +108,13 @@ export class RocksStore implements Store {
     this.#mustBeOpen()
     await this.#inTurn(() => {
       if (!isBig(writes)) {
+        failPoint('writing-store')
         writeBatch(this.#database, writes)
         return undefined
       }
-      return this.#context.writeThread.run(this.#handle, packWrites(writes)).then(() => undefined)
+      const written = this.#context.writeThread.run(this.#handle, packWrites(writes))
+      failPointSoon('writing-store')
+      return written.then(() => undefined)
     })
   }
 
@@ -120,6 +124,7 @@ export class RocksStore implements Store {
       await Promise.allSettled(this.#reading)
       const intent = { ranges, writes }
       writeBatch(this.#database, [{ key: INTENT_KEY, value: encodeIntent(intent) }])
+      failPoint('writing-store')
       this.#clear(intent)
     })
   }

@@ -6,6 +6,7 @@
  */
 import { lstat, mkdir, mkdtemp, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { failPoint } from '../faults/fail-points.ts'
 import { Fault, assert } from '../faults/fault.ts'
 import { binding } from './rocksdb-binding.ts'
 import type { Database, OpenOptions } from './rocksdb-binding.ts'
@@ -121,6 +122,7 @@ class RocksHome implements StoreHome {
       if (codeOf(error) !== 'ENOENT') throw unusableDirectory(path, error)
     }
     this.#damaged.delete(task)
+    failPoint('wiping')
     await rm(away, { recursive: true, force: true })
   }
 

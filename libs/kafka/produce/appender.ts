@@ -8,6 +8,7 @@
  *  2. a batch without an answer ends the call (kafkajs would give its sequence to other records, kafka-client.md K6), except
  *     outside transactions, where the same batch may be sent again because the broker recognises it.
  */
+import { failPoint } from '../../faults/fail-points.ts'
 import { assert, Fault } from '../../faults/fault.ts'
 import { systemClock } from '../../runtime/ports/clock.ts'
 import type { PartitionId, PartitionRecords, TopicPartition } from '../../runtime/ports/log.ts'
@@ -119,7 +120,9 @@ export class Appender {
     })
     try {
       const request = { transactionalId: this.#identity.transactionalId, timeoutMs: this.#replicationMsMax, partitions }
-      return this.#settle(sent, await this.#links.send(broker, produceApi, request))
+      const answers = await this.#links.send(broker, produceApi, request)
+      failPoint('part-produced')
+      return this.#settle(sent, answers)
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
       for (const { topic, partition } of sent) this.#cluster.forgetLeader(topic, partition)

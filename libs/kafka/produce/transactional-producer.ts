@@ -12,6 +12,8 @@
  *  2. After any failure the producer takes no more work; there is no abort. The next `open` is the abort.
  *  3. Only answered requests are behind us: a call waits for all that it has sent, also when it fails.
  */
+import { failPoint, failPointSoon } from '../../faults/fail-points.ts'
+import type { FailPoint } from '../../faults/fail-points.ts'
 import { assert, Fault } from '../../faults/fault.ts'
 import type {
   GroupIdentity,
@@ -45,10 +47,10 @@ export async function openTransactionalProducer(
   const links = cluster.openLinks()
   const ask = coordinatorCall(cluster, links, INITIALISE_MS_MAX)
   try {
-    const { producerId, producerEpoch } = await ask('transaction', transactionalId, initProducerIdApi, {
-      transactionalId,
-      transactionTimeoutMs,
-    })
+    const asked = ask('transaction', transactionalId, initProducerIdApi, { transactionalId, transactionTimeoutMs })
+    failPointSoon('aborting')
+    const { producerId, producerEpoch } = await asked
+    failPoint('after-initialise')
     return new KafkaTransactionalProducer(cluster, links, { transactionalId, producerId, producerEpoch }, transactionTimeoutMs)
   } catch (error) {
     links.close()
@@ -131,6 +133,7 @@ class KafkaTransactionalProducer implements TransactionalProducer {
       await this.#join([], identity.groupId)
       this.#usualGroup = identity.groupId
       await this.#call('group', identity.groupId, txnOffsetCommitApi, { ...this.#owner, identity, positions })
+      failPoint('after-offsets')
     })
   }
 
@@ -157,12 +160,16 @@ class KafkaTransactionalProducer implements TransactionalProducer {
       if (!this.#partitions.has(id)) fresh.set(id, { topic, partition })
     }
     const requests: Promise<unknown>[] = []
-    if (fresh.size > 0)
-      requests.push(
-        this.#call('transaction', this.transactionalId, addPartitionsToTxnApi, { ...this.#owner, partitions: [...fresh.values()] }),
-      )
-    if (groupId !== undefined && !this.#groups.has(groupId))
-      requests.push(this.#call('transaction', this.transactionalId, addOffsetsToTxnApi, { ...this.#owner, groupId }))
+    const then = (point: FailPoint) => (): void => failPoint(point)
+    if (fresh.size > 0) {
+      failPoint('before-add-partitions')
+      const request = { ...this.#owner, partitions: [...fresh.values()] }
+      requests.push(this.#call('transaction', this.transactionalId, addPartitionsToTxnApi, request).then(then('after-add-partitions')))
+    }
+    if (groupId !== undefined && !this.#groups.has(groupId)) {
+      const request = { ...this.#owner, groupId }
+      requests.push(this.#call('transaction', this.transactionalId, addOffsetsToTxnApi, request).then(then('after-add-offsets')))
+    }
     for (const result of await Promise.allSettled(requests)) if (result.status === 'rejected') throw result.reason
     for (const id of fresh.keys()) this.#partitions.add(id)
     if (groupId !== undefined) this.#groups.add(groupId)
@@ -175,7 +182,9 @@ class KafkaTransactionalProducer implements TransactionalProducer {
       { deadlineMs: this.#deadlineMs, pauseMs: CONCURRENT_PAUSE_MS, pauseMsMax: CONCURRENT_PAUSE_MS_MAX, mayRepeat },
       async () => {
         const coordinator = await this.#cluster.coordinator('transaction', this.transactionalId)
-        throwRefusal(endTxnApi.name, await this.#links.send(coordinator, endTxnApi, { ...this.#owner, commit: true }))
+        const asked = this.#links.send(coordinator, endTxnApi, { ...this.#owner, commit: true })
+        failPointSoon('end-sent')
+        throwRefusal(endTxnApi.name, await asked)
       },
     )
   }

@@ -3,6 +3,7 @@
  * Deciding part: `storeVerdict`. A crash at any moment leaves a store that says how far each changelog was applied.
  */
 import type { LocalMark, TaskState } from '../../state/task-state.ts'
+import { failPoint } from '../../faults/fail-points.ts'
 import { Fault } from '../../faults/fault.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -128,6 +129,7 @@ async function restoreOne(
         if (!explained && changes.some((change) => change.kind === 'user')) throw strayState(context, changelog)
       })
       bytesRead += bytes
+      failPoint('restoring')
       report()
     },
   })

@@ -4,6 +4,7 @@
  * Owns: group membership, the one reader of all inputs, the tasks. A rebalance is: all tasks suspended (commits done) → joined again →
  * tasks that are no longer ours closed → the others and the new ones assigned.
  */
+import { failPoint } from '../../faults/fail-points.ts'
 import { BrokenPromise, Fault } from '../../faults/fault.ts'
 import { memoryHome } from '../../state/memory-store.ts'
 import type { StoreHome } from '../../state/store.ts'
@@ -132,7 +133,7 @@ export class Worker {
         signal: this.#abort.signal,
         identity: () => this.#identity,
         onNote: (level, message, facts) => note(level, message, facts),
-        onStep: (step) => this.options.probe?.(wiring.names.control, step),
+        onStep: (step) => (this.options.probe === undefined ? failPoint(step) : this.options.probe(wiring.names.control, step)),
       },
       manifest.stateId,
     )
@@ -278,6 +279,7 @@ export class Worker {
       userData: () => encodeMember(this.#stores?.describe(this.tasks) ?? { running: [], stores: new Map(), following: [] }),
       assign: (members) => Promise.resolve(assignmentsOf(this.#prepared?.wiring, members, this.options.settings.standbyReplicas)),
       onRebalancing: async () => {
+        failPoint('revoked')
         if (this.#state === 'running') this.#state = 'rebalancing'
         await Promise.all([...this.tasks.values()].map((task) => task.suspend()))
       },
@@ -363,7 +365,7 @@ export class Worker {
       switching,
       bounds: prepared.bounds,
       listsEffects: options.listsEffects ?? false,
-      probe: options.probe ?? (() => undefined),
+      probe: options.probe ?? ((_, point) => failPoint(point)),
       manyStages: hasManyStages(prepared.wiring),
       announceMove: async () => await announcer.announceMove(),
       isMovedBack: async () => await announcer.isMovedBack(),

@@ -16,7 +16,7 @@ import { count, seconds } from './text-table.ts'
 
 const LOOK_MS = 1_000
 const MAX_LAG_DEFAULT = 1_000
-const MAX_PAUSE_MS_DEFAULT = 30_000
+export const MAX_PAUSE_MS_DEFAULT = 30_000
 const MAX_WAIT_MS_DEFAULT = 3_600_000
 
 // ---- start
@@ -113,7 +113,8 @@ export async function rollback(context: CommandContext, target: ReplayTarget): P
   return await switchTo(context, back, 'rollback', context.has('now'))
 }
 
-async function belowMaxLag(context: CommandContext, target: ReplayTarget): Promise<void> {
+/** Fault MR2063. */
+export async function belowMaxLag(context: CommandContext, target: ReplayTarget): Promise<void> {
   const maxLag = numberFlag(context, 'max-lag', 0, 1e12) ?? MAX_LAG_DEFAULT
   const waitMs = durationFlag(context, 'wait') ?? MAX_WAIT_MS_DEFAULT
   let behind = 0

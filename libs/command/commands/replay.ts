@@ -5,7 +5,7 @@ import type { ExitCode } from '../exit-codes.ts'
 import { usage } from '../parse-arguments.ts'
 import type { ReplayTarget } from '../replay-target.ts'
 
-const ACTIONS = ['plan', 'start', 'status', 'promote', 'rollback', 'abandon', 'drop'] as const
+const ACTIONS = ['plan', 'start', 'status', 'verify', 'promote', 'rollback', 'abandon', 'drop'] as const
 type Action = (typeof ACTIONS)[number]
 
 export const replayCommand: Command = {
@@ -21,8 +21,15 @@ export const replayCommand: Command = {
     local: { meaning: 'start: run a worker of the new version in this process. Without it, start its workers yourself: millrace run.' },
     detach: { meaning: 'start: do not wait until it has caught up.' },
     wait: { value: 'time', meaning: 'How long to wait for the new version to catch up, such as 30s or 2h; default 1h.' },
-    'max-lag': { value: 'n', meaning: 'start: wait until the new version is at most so many records behind; promote, rollback: switch then. Default 1000.' },
+    'max-lag': {
+      value: 'n',
+      meaning: 'start: wait until the new version is at most so many records behind; promote, rollback: switch then. Default 1000.',
+    },
     'max-pause': { value: 'time', meaning: 'promote, rollback: abandon when outputs have stood still for so long; default 30s.' },
+    tolerance: { value: 'part', meaning: 'verify: numbers are the same when they differ by at most this part, such as 1e-9; default 0.' },
+    ignore: { value: 'field,...', meaning: 'verify: fields that are not compared, by name or path.' },
+    sample: { value: 'part', meaning: 'verify: part of the keys that is compared, such as 0.1; default 1.' },
+    html: { value: 'file', meaning: 'verify: write the report as one HTML page, too.' },
     now: {
       meaning: 'promote: halt the live version at once, however long the new one needs to catch up. For a live version that is wrong.',
     },
@@ -34,6 +41,7 @@ export const replayCommand: Command = {
     'plan: what a replay would read and need; changes nothing.',
     'start: the new version reads the inputs from the start, beside the live one and never ahead of it. Its results go to topics of its own.',
     'status: which version is live, how far the others have come, the last switches.',
+    'verify: halts both versions at the same place for a moment and compares what they have written. Exit code 1 when they differ.',
     'promote: halts both versions at the same place and makes the new one live. rollback: the same with the version before.',
     'abandon: ends an open switch, or else the replay. drop: deletes the topics of a version that does not work any more.',
     'Every action may be killed and given again.',
@@ -66,6 +74,8 @@ async function act(context: CommandContext, action: Exclude<Action, 'start'>, ta
       return await (await import('../replay-plan.ts')).plan(context, target)
     case 'status':
       return await commands.status(context, target)
+    case 'verify':
+      return await (await import('../replay-verify.ts')).verifyReplay(context, target)
     case 'promote':
       return await commands.promote(context, target)
     case 'rollback':

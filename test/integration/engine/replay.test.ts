@@ -70,7 +70,20 @@ describe('a new version beside the live one, while orders keep coming', () => {
       const started = await replay('start', 2, ['--wait=120s', '--max-lag=100000'])
       expect(started).toMatchObject({ code: 0 })
       expect([...(await writersOf('balances'))]).toEqual([`${rig.name}.v1/1`])
-      expect((await rig.read(`${rig.name}.v2.out.${rig.topic('balances')}`)).length).toBeGreaterThan(0)
+      const inShadow = `${rig.name}.v2.out.${rig.topic('balances')}`
+      await eventually(async () => expect((await rig.read(inShadow)).length).toBeGreaterThan(0), 60_000, 200)
+    },
+    TEST_MS,
+  )
+
+  it(
+    'compares what both have given: the same, where it does not depend on the order across tasks',
+    async () => {
+      const verified = await replay('verify', 2, ['--json', '--max-lag=100000'])
+      const { sinks } = JSON.parse(verified.out) as { sinks: { topic: string; compared: number; equal: number }[] }
+      const balances = sinks.find((sink) => sink.topic === rig.topic('balances'))
+      expect(balances?.compared).toBeGreaterThan(1_000)
+      expect(balances?.equal).toBe(balances?.compared)
     },
     TEST_MS,
   )

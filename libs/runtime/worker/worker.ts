@@ -148,23 +148,13 @@ export class Worker {
     })
     this.#reader.assign(announcer.controlPartition, 0)
     this.#purge = new Purge(log, clock, note)
-    this.#switching = this.#openSwitching(wiring)
-    await this.#switching.start()
-    sayRole(note, plan.name, plan.version, this.#switching)
+    await this.#openSwitching(wiring)
     this.#stores = this.#openStores(manifest.stateId)
     await this.#stores.findAll()
+    const topics = [...new Set(wiring.tasks.flatMap((task) => task.inputs.map((input) => input.topic)))]
     const { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = settings
-    this.#member = await log.joinGroup(
-      {
-        groupId: wiring.names.group,
-        topics: [...new Set(wiring.tasks.flatMap((task) => task.inputs.map((input) => input.topic)))],
-        protocol: 'millrace',
-        sessionTimeoutMs,
-        heartbeatIntervalMs,
-        rebalanceTimeoutMs,
-      },
-      this.#groupEvents(),
-    )
+    const timing = { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs }
+    this.#member = await log.joinGroup({ groupId: wiring.names.group, topics, protocol: 'millrace', ...timing }, this.#groupEvents())
     void this.#watchBatch()
     void this.#watchTopics(wiring)
     // Stopped while it was joining: nobody else knows the member.
@@ -200,9 +190,9 @@ export class Worker {
     await this.stop()
   }
 
-  #openSwitching(wiring: Wiring): VersionSwitch {
+  async #openSwitching(wiring: Wiring): Promise<void> {
     const { log, clock, plan, settings, note } = this.options
-    return new VersionSwitch({
+    this.#switching = new VersionSwitch({
       log,
       clock,
       application: plan.name,
@@ -214,6 +204,8 @@ export class Worker {
       wake: () => this.tasks.forEach((task) => task.wake()),
       share: () => this.tasks.size / Math.max(1, wiring.tasks.length),
     })
+    await this.#switching.start()
+    sayRole(note, plan.name, plan.version, this.#switching)
   }
 
   /** What this version does among the versions of the application; undefined before `start` has read it. */

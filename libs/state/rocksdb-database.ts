@@ -147,9 +147,7 @@ export class RocksStore implements Store {
   async #close(): Promise<void> {
     await this.#writing
     await Promise.allSettled(this.#reading)
-    await new Promise<void>((resolve, reject) => {
-      binding.db_close(this.#database, (error) => (error === null || error === undefined ? resolve() : reject(error)))
-    }).finally(() => this.#context.onClose())
+    await closeDatabase(this.#database).finally(() => this.#context.onClose())
   }
 
   /** Writes follow one another in the order of the calls; a small one that finds nobody in front is done before this returns. */
@@ -178,6 +176,12 @@ export class RocksStore implements Store {
   #mustBeOpen(): void {
     assert(this.#closing === undefined, `the store of ${this.#context.place.task} is open when it is used`)
   }
+}
+
+export async function closeDatabase(database: Database): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    binding.db_close(database, (error) => (error === null || error === undefined ? resolve() : reject(error)))
+  })
 }
 
 const SIZE_PROPERTIES = ['rocksdb.total-sst-files-size', 'rocksdb.cur-size-all-mem-tables']

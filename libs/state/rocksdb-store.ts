@@ -10,7 +10,8 @@ import { failPoint } from '../faults/fail-points.ts'
 import { Fault, assert } from '../faults/fault.ts'
 import { binding } from './rocksdb-binding.ts'
 import type { Database, OpenOptions } from './rocksdb-binding.ts'
-import { RocksStore } from './rocksdb-database.ts'
+import { forgetDamage, noteDamage } from './rocksdb-continuity.ts'
+import { RocksStore, closeDatabase } from './rocksdb-database.ts'
 import { codeOf, openingFailed, unusableDirectory } from './rocksdb-failures.ts'
 import type { StorePlace } from './rocksdb-failures.ts'
 import { RocksThread } from './rocksdb-offload.ts'
@@ -143,10 +144,17 @@ class RocksHome implements StoreHome {
 async function openDatabase(path: string, options: OpenOptions, place: StorePlace): Promise<Database> {
   const database = binding.db_init(path)
   try {
+    const damage = await noteDamage(path)
     await new Promise<void>((resolve, reject) => {
       binding.db_open(database, options, (error) => (error === null || error === undefined ? resolve() : reject(error)))
     })
+    // Only now: whoever had it open would have been in the middle of writing, and the files are in order.
+    if (damage !== undefined) {
+      await closeDatabase(database)
+      throw new Error(damage)
+    }
   } catch (error) {
+    if (codeOf(error) === 'LEVEL_LOCKED') await forgetDamage(path)
     throw openingFailed(place, error)
   }
   return database

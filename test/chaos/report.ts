@@ -1,6 +1,6 @@
 /** What a run has found, as a document and as lines for eyes. Pure. */
 import type { FaultDone } from './lanes.ts'
-import type { Check } from './verdict.ts'
+import type { Check } from '../support/proof/verdict.ts'
 import type { Sample } from './watch.ts'
 import type { LogLine } from '../support/engine-worker.ts'
 

@@ -10,14 +10,14 @@ import { EngineRig } from '../support/engine-rig.ts'
 import { eventually } from '../support/eventually.ts'
 import type { TestKafka } from '../support/kafka-for-tests.ts'
 import type { EventLog } from './event-log.ts'
-import { ChaosFeed } from './feed.ts'
+import { ProofFeed } from '../support/proof/feed.ts'
 import { ChaosWorker } from './fleet.ts'
 import { Lanes } from './lanes.ts'
 import { errorsOf, faultCounts, rebalancesOf, resources, restoresOf, transactionsOf, unhandledOf } from './report.ts'
 import type { LifeFacts, Report } from './report.ts'
 import { planFaults } from './schedule.ts'
-import { verdictOf } from './verdict.ts'
-import type { Check, Verdict } from './verdict.ts'
+import { verdictOf } from '../support/proof/verdict.ts'
+import type { Check, Verdict } from '../support/proof/verdict.ts'
 import { Watch } from './watch.ts'
 
 const PARTITIONS = 4
@@ -53,7 +53,7 @@ export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequ
   let passed = false
   const rig = await EngineRig.open({
     brokers: kafka.brokers,
-    module: 'test/chaos/topology.ts',
+    module: 'test/support/proof/topology.ts',
     topics: { orders: PARTITIONS, chains: PARTITIONS, regions: PARTITIONS, windows: PARTITIONS },
   })
   const workers: ChaosWorker[] = []
@@ -64,7 +64,7 @@ export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequ
     await allRun(workers, STARTED_WITHIN_MS)
     say(`application ${rig.name}, folder ${rig.directory}: all tasks run`)
     const watch = new Watch(outside, rig.topic('chains'), PARTITIONS, workers)
-    const feed = new ChaosFeed(outside, rig.topic('orders'), { partitions: PARTITIONS, perSecond: rate, seed })
+    const feed = new ProofFeed(outside, rig.topic('orders'), { partitions: PARTITIONS, perSecond: rate, seed })
     feed.start()
     watch.begin()
     const milliseconds = minutes * 60_000
@@ -115,7 +115,7 @@ const notVerified = (error: unknown): Verdict => ({
 })
 
 /** No fault any more, everybody is back, and everything that was written is processed; what did not come true. */
-async function quiet(rig: EngineRig, workers: readonly ChaosWorker[], feed: ChaosFeed, say: (text: string) => void): Promise<Check[]> {
+async function quiet(rig: EngineRig, workers: readonly ChaosWorker[], feed: ProofFeed, say: (text: string) => void): Promise<Check[]> {
   say('no more faults')
   for (const worker of workers) {
     worker.proxy.heal()

@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
-import { ChaosFeed } from '../../chaos/feed.ts'
-import { differences, foundResults, recompute } from '../../chaos/oracle.ts'
+import { ProofFeed } from '../../support/proof/feed.ts'
+import { differences, foundResults, recompute } from '../../support/proof/oracle.ts'
 import { brokerJava } from '../../chaos/run.ts'
 import { Watch } from '../../chaos/watch.ts'
 import { controllerOf, coordinatorOf, leaderOf } from '../../support/cluster-roles.ts'
@@ -27,11 +27,11 @@ process.env['KAFKA_HEAP_OPTS'] ??= brokerJava
 const kafka = await kafkaForTests({ brokers: 3 })
 const rig = await EngineRig.open({
   brokers: kafka.brokers,
-  module: 'test/chaos/topology.ts',
+  module: 'test/support/proof/topology.ts',
   topics: { orders: PARTITIONS, chains: PARTITIONS, regions: PARTITIONS, windows: PARTITIONS },
 })
 const outside = kafkaLog({ brokers: kafka.brokers, clientId: 'outside', requestTimeoutMs: 5_000 })
-const feed = new ChaosFeed(outside, rig.topic('orders'), { partitions: PARTITIONS, perSecond: RATE, seed: Date.now() % 1_000_000 })
+const feed = new ProofFeed(outside, rig.topic('orders'), { partitions: PARTITIONS, perSecond: RATE, seed: Date.now() % 1_000_000 })
 const watch = new Watch(outside, rig.topic('chains'), PARTITIONS, [])
 const workers = [rig.start({ seat: 'first' }), rig.start({ seat: 'second' })]
 const stalls: string[] = []

@@ -1,9 +1,9 @@
 /** The parts of chaos that decide: the schedule is a function of the seed, and the oracle sees each kind of fault in the outputs. */
 import { describe, expect, it } from '@jest/globals'
 import type { Line } from '../../../services/demo/console-consumer.ts'
-import { differences, foundResults, recompute } from '../../chaos/oracle.ts'
+import { differences, foundResults, recompute } from '../../support/proof/oracle.ts'
 import { brokerFaults, networkFaults, planFaults, workerFaults } from '../../chaos/schedule.ts'
-import type { Chained, Order, PerWindow } from '../../chaos/topology.ts'
+import type { Chained, Order, PerWindow } from '../../support/proof/topology.ts'
 
 const HOUR_MS = 3_600_000
 const line = (partition: number, key: string, value: object): Line => ({ partition, key, value: JSON.stringify(value) })

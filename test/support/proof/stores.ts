@@ -1,10 +1,10 @@
 /** What lies on the disks of stopped workers. */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { keyFromBytes } from '../../libs/dataflow/key-bytes.ts'
-import { toKeyBytes } from '../../libs/dataflow/cells.ts'
-import { decodeStored } from '../../libs/dataflow/state-version.ts'
-import { inspectStore, inspectTasks } from '../../libs/state/inspect.ts'
+import { keyFromBytes } from '../../../libs/dataflow/key-bytes.ts'
+import { toKeyBytes } from '../../../libs/dataflow/cells.ts'
+import { decodeStored } from '../../../libs/dataflow/state-version.ts'
+import { inspectStore, inspectTasks } from '../../../libs/state/inspect.ts'
 
 export interface StoreDump {
   readonly task: string

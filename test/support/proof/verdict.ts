@@ -1,11 +1,10 @@
 /** V1 to V8 of reliability.md at the end of a run: all faults are over, everything is drained. */
-import { readWithConsoleConsumer } from '../../services/demo/console-consumer.ts'
-import type { Line } from '../../services/demo/console-consumer.ts'
-import type { EngineRig } from '../support/engine-rig.ts'
-import { textOf } from '../support/engine-rig.ts'
-import { eventually } from '../support/eventually.ts'
-import { kafkaTool } from '../support/kafka-tool.ts'
-import type { ChaosWorker } from './fleet.ts'
+import { readWithConsoleConsumer } from '../../../services/demo/console-consumer.ts'
+import type { Line } from '../../../services/demo/console-consumer.ts'
+import type { EngineRig } from '../engine-rig.ts'
+import { textOf } from '../engine-rig.ts'
+import { eventually } from '../eventually.ts'
+import { kafkaTool } from '../kafka-tool.ts'
 import { differences, foundResults, recompute } from './oracle.ts'
 import type { Expected } from './oracle.ts'
 import { dumpStores, valuesOf } from './stores.ts'
@@ -32,9 +31,15 @@ const check = (name: string, faults: readonly string[], note: string): Check => 
   note: faults.length === 0 ? note : `${faults.length} differences: ${faults.slice(0, DIFFERENCES_SHOWN).join('; ')}`,
 })
 
+/** A worker that runs at the end; `down` ends it and answers its exit code. */
+export interface ProvedWorker {
+  readonly seat: string
+  down(signal: 'SIGTERM'): Promise<number | null>
+}
+
 export interface VerdictRequest {
   readonly rig: EngineRig
-  readonly workers: readonly ChaosWorker[]
+  readonly workers: readonly ProvedWorker[]
   readonly inputPartitions: number
   readonly tasks: number
   readonly say: (text: string) => void

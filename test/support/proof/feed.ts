@@ -2,9 +2,9 @@
  * Orders all the time, straight to the brokers. What could not be written is written again, perhaps twice: the oracle reads the input
  * topic, not this feed.
  */
-import { record } from '../support/engine-rig.ts'
-import { seededRandom } from '../support/ledger-orders.ts'
-import type { Log, OutgoingRecord } from '../../libs/runtime/ports/log.ts'
+import { record } from '../engine-rig.ts'
+import { seededRandom } from '../ledger-orders.ts'
+import type { Log, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
 import type { Order } from './topology.ts'
 
 const PAUSE_MS = 200
@@ -19,7 +19,7 @@ const REGIONS = 12
 const LATE_CHANCE = 0.02
 const LATE_MS_MAX = 20_000
 
-export class ChaosFeed {
+export class ProofFeed {
   written = 0
   retries = 0
   #id = 0

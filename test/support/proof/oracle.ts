@@ -1,5 +1,5 @@
 /** What must come out of the topology, by plain loops over the input topic in the order of each partition. Pure: knows nothing of the engine. */
-import type { Line } from '../../services/demo/console-consumer.ts'
+import type { Line } from '../../../services/demo/console-consumer.ts'
 import type { Chained, Link, Order, PerWindow, Region } from './topology.ts'
 import { latenessMs, linked, outOfOrderMs, quietMs, quietWord, windowMs } from './topology.ts'
 

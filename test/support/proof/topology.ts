@@ -1,5 +1,5 @@
 /**
- * What chaos runs: two stages, a result for each record, event-time timers in the first, final windows in the second. oracle.ts says
+ * What chaos, the kill tests and `make verify` run: two stages, a result for each record, event-time timers in the first, final windows in the second. oracle.ts says
  * with plain loops what must come out.
  *
  *     orders ─ chain (links, quiet timer) ─┬─ chains

@@ -33,7 +33,14 @@ export async function handoverRanges(
     return [Math.max(logStart, starts.get(partitionId(topic, partition)) ?? logStart), end]
   }
   return partitions.flatMap(({ real, shadow }): HandoverRange[] => {
-    const range = { topic: real.topic, shadow: shadow.topic, partition: real.partition, real: rangeOf(real), inShadow: rangeOf(shadow) }
+    const range = {
+      topic: real.topic,
+      shadow: shadow.topic,
+      partition: real.partition,
+      real: rangeOf(real),
+      inShadow: rangeOf(shadow),
+      since: Number.isFinite(since) ? since : undefined,
+    }
     return range.real[0] < range.real[1] || range.inShadow[0] < range.inShadow[1] ? [range] : []
   })
 }

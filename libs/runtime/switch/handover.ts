@@ -14,6 +14,8 @@ import type { Header, LogRecord } from '../ports/log.ts'
 
 /** Only in shadow: the task that wrote the record. */
 export const TASK_HEADER = 'millrace-task'
+/** Of a result that was published at a switch: its record in the shadow topic stands for the same one. */
+export const HANDED_OVER_HEADER = 'millrace-handed-over'
 const WRITER_HEADER = 'millrace'
 
 export interface GivenResult {
@@ -61,7 +63,7 @@ export function handoverOf(application: string, next: string, real: readonly Giv
     const writer = writerOf(one.record)
     if (writer?.startsWith(`${application}.v`) !== true) continue
     count(there, one.what)
-    if (writer === next) count(given, one.what)
+    if (writer === next && headerOf(one.record.headers, HANDED_OVER_HEADER) === undefined) count(given, one.what)
   }
   for (const one of shadow) count(given, one.what)
   const missing = new Map<string, number>()

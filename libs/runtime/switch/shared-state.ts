@@ -43,6 +43,8 @@ export interface HandoverRange {
   readonly partition: number
   readonly real: readonly [number, number]
   readonly inShadow: readonly [number, number]
+  /** Results with an earlier time were given by both; a partition is not in order of time, so they may stand in the range. */
+  readonly since?: number | undefined
 }
 
 export interface Pacing {

@@ -1,5 +1,4 @@
 /** What a task of the version that becomes live publishes and suppresses; read from the topics, whose ranges stand in the control topic. */
-import { IDENTITY } from '../../dataflow/operators/current.ts'
 import { readRange } from '../acquire/range-reader.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log, PartitionRecords, TopicPartition } from '../ports/log.ts'
@@ -8,7 +7,7 @@ import { partitionId } from '../ports/log.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
 import { watermarkOf } from './handover-region.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
-import { TASK_HEADER, givenResult, handoverOf, taskOf } from './handover.ts'
+import { HANDED_OVER_HEADER, TASK_HEADER, givenResult, handoverOf, taskOf } from './handover.ts'
 import type { GivenResult } from './handover.ts'
 import type { HandoverRange, SharedState } from './shared-state.ts'
 
@@ -53,15 +52,17 @@ export async function takeOver(context: TakeOverContext, record: CommitRecord, f
   const left = new Map([...suppress].filter(([what]) => (times.get(what) ?? Infinity) >= fireable))
   return {
     handover: left.size > 0 ? s : undefined,
-    publish: flippedBy === undefined ? [] : publish.filter((one) => taskOf(one.record) === task.name).map(published),
+    publish: flippedBy === undefined ? [] : publish.filter((one) => taskOf(one.record) === task.name).map((one) => published(one, s)),
     suppress: left,
   }
 }
 
-const published = ({ topic, partition, record }: GivenResult): PartitionRecords => ({
+const published = ({ topic, partition, record }: GivenResult, s: number): PartitionRecords => ({
   topic,
   partition,
-  records: [{ ...record, headers: record.headers.filter(([name]) => name !== TASK_HEADER) }],
+  records: [
+    { ...record, headers: [...record.headers.filter(([name]) => name !== TASK_HEADER), [HANDED_OVER_HEADER, Buffer.from(String(s))]] },
+  ],
 })
 
 async function readGiven(
@@ -81,7 +82,7 @@ async function readGiven(
     signal: context.signal,
     onRecords: (records) => {
       for (const record of records) {
-        if (!record.headers.some(([name]) => name === IDENTITY)) continue
+        if (record.timestamp < (range.since ?? -Infinity)) continue
         const given = givenResult(range.topic, range.partition, record)
         if (given !== undefined) found.push(given)
       }

@@ -106,7 +106,8 @@ export class ProxiedConnection {
       case 'damage':
         throw new Error('only an answer can be damaged')
       case 'delay':
-        setTimeout(() => void this.#late(request, true), fault.milliseconds)
+        // Where the client and the broker are gone by then the request is lost, as on any network.
+        setTimeout(() => void this.#late(request, true).catch(() => undefined), fault.milliseconds)
         return
       case 'hold':
         if (fault.meanwhile === 'pass') void this.#forward(request, true)

@@ -109,7 +109,8 @@ export class FaultRules {
   /** Ends all; what they hold goes on, or is lost. */
   clear(held: 'release' | 'forget'): void {
     for (const fault of this.#held) {
-      if (held === 'release') void fault.release()
+      // Who waits for no answer is not told that a broker is away by then.
+      if (held === 'release') void fault.release().catch(() => undefined)
       else fault.forget()
     }
     this.#held.clear()

@@ -53,7 +53,8 @@ export class Held {
 
   /** Called by the proxy. */
   keep(goOn: GoOn): void {
-    if (this.#isReleased) void goOn().catch(() => undefined) // Lost, as on any network, where the broker is away by then.
+    if (this.#isReleased)
+      void goOn().catch(() => undefined) // Lost, as on any network, where the broker is away by then.
     else this.#waiting.push(goOn)
   }
 

@@ -4,6 +4,7 @@ import { progressOf, speedBetween } from '../runtime/switch/progress.ts'
 import type { Progress } from '../runtime/switch/progress.ts'
 import { dropVersion, giveUpReplay, knownVersion, startReplay } from '../runtime/switch/replays.ts'
 import { abandonOpen, runSwitch } from '../runtime/switch/run-switch.ts'
+import { TableScan, tooMany } from '../runtime/switch/publish-differences.ts'
 import type { Purpose } from '../runtime/switch/shared-state.ts'
 import { prepare } from '../runtime/worker/prepare.ts'
 import type { CommandContext } from './command.ts'
@@ -15,6 +16,7 @@ import type { ReplayStatus } from './replay-text.ts'
 import { count, seconds } from './text-table.ts'
 
 const LOOK_MS = 1_000
+const MAX_DIFFERENCES_DEFAULT = 100_000
 const MAX_LAG_DEFAULT = 1_000
 export const MAX_PAUSE_MS_DEFAULT = 30_000
 const MAX_WAIT_MS_DEFAULT = 3_600_000
@@ -131,6 +133,16 @@ export async function belowMaxLag(context: CommandContext, target: ReplayTarget)
 }
 
 async function switchTo(context: CommandContext, target: ReplayTarget, purpose: Purpose, now: boolean): Promise<ExitCode> {
+  const scan = new TableScan(target.shared, await currentState(target), target.version)
+  const max = numberFlag(context, 'max-differences', 0, 1e12) ?? MAX_DIFFERENCES_DEFAULT
+  if (scan.tables > 0) {
+    const { differences, tombstones, leftAlone } = await scan.scan()
+    if (!context.json)
+      context.io.err(
+        `tables: ${count(differences)} rows to publish, ${count(tombstones)} of them deletions; ${count(leftAlone)} left alone`,
+      )
+    if (differences > max) throw tooMany(target.application, target.version, differences, max)
+  }
   const result = await runSwitch(target.shared, {
     to: target.version,
     purpose,
@@ -138,6 +150,7 @@ async function switchTo(context: CommandContext, target: ReplayTarget, purpose: 
     keepWarm: context.has('keep-warm'),
     fence: context.has('fence'),
     decide: 'flip',
+    beforeDecision: async ({ s }) => await scan.handOver(s, max),
     onStep: (step, detail) => {
       if (!context.json) context.io.err(`${step}: ${detail}`)
     },

@@ -210,6 +210,8 @@ export interface InternalNames {
   shadow(topic: string): string
   /** Calls to the world that a version in shadow did not make. */
   readonly effects: string
+  /** Rows of tables that a version publishes when it becomes live. */
+  readonly differences: string
   transactionalId(subTopology: string, partition: number): string
   /** `<sub-topology>.<partition>`, also the name of the local store. */
   task(subTopology: string, partition: number): string
@@ -229,6 +231,7 @@ export function internalNames(application: string, version: number): InternalNam
     repartition: (step) => `${prefix}.${topicSafe(step)}.repartition`,
     shadow: (topic) => `${prefix}.out.${topic}`,
     effects: `${prefix}.effects`,
+    differences: `${prefix}.differences`,
     transactionalId: (subTopology, partition) => `${prefix}.${topicSafe(subTopology)}.${partition}`,
     task: (subTopology, partition) => `${topicSafe(subTopology)}.${partition}`,
   }

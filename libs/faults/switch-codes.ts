@@ -63,6 +63,14 @@ export const switchCodes: readonly FaultEntry[] = [
     example: 'orders.3 of the live version has never committed',
   },
   {
+    code: 'MR2072',
+    title: 'Too many rows of tables would be published',
+    story:
+      'At a switch the rows in which the tables of the new version differ from what readers see are published, deletions included. There are more than --max-differences. Nothing was published; a switch that was open was abandoned.',
+    cure: 'Look at the differences (`millrace replay verify`). If they are meant, raise --max-differences.',
+    example: 'the tables of v2 of shop differ from what readers see in 812331 rows, more than --max-differences 100000',
+  },
+  {
     code: 'MR5080',
     title: 'A task and the control topic contradict each other',
     story:

@@ -30,6 +30,10 @@ export const replayCommand: Command = {
     ignore: { value: 'field,...', meaning: 'verify: fields that are not compared, by name or path.' },
     sample: { value: 'part', meaning: 'verify: part of the keys that is compared, such as 0.1; default 1.' },
     html: { value: 'file', meaning: 'verify: write the report as one HTML page, too.' },
+    'max-differences': {
+      value: 'n',
+      meaning: 'promote, rollback: at most so many rows of tables may be published at the switch; default 100000.',
+    },
     now: {
       meaning: 'promote: halt the live version at once, however long the new one needs to catch up. For a live version that is wrong.',
     },

@@ -34,7 +34,7 @@ export function versionFacts(
     stateId: manifest.stateId,
     sinks: [...sinks.values()],
     inputs: externalInputs,
-    topics: [...internal, ...[...sinks.values()].map((sink) => sink.shadow), names.effects],
+    topics: [...internal, ...[...sinks.values()].map((sink) => sink.shadow), names.effects, names.differences],
     closeMs: Math.max(0, ...plan.subTopologies.map((sub) => sub.closeMs)),
   }
 }

@@ -38,7 +38,8 @@ export async function startReplay(
   const before = await readShared(context)
   const facts = knownVersion(before, application, version)
   checkStart(before, application, facts)
-  await createShadowTopics(context.log, facts, internalNames(application, version).effects, replicationFactor)
+  const { effects, differences } = internalNames(application, version)
+  await createShadowTopics(context.log, facts, [effects, differences], replicationFactor)
   return await writeShared(context, (state) => {
     checkStart(state, application, facts)
     const { role, pacing: known } = state.versions.get(version) ?? { role: 'waiting', pacing: {} }
@@ -58,8 +59,8 @@ function checkStart(state: SharedState, application: string, facts: VersionFacts
   }
 }
 
-async function createShadowTopics(log: Log, facts: VersionFacts, effects: string, replicationFactor: number): Promise<void> {
-  const existing = await log.admin.describeTopics([...facts.sinks.map((sink) => sink.shadow), effects])
+async function createShadowTopics(log: Log, facts: VersionFacts, lists: readonly string[], replicationFactor: number): Promise<void> {
+  const existing = await log.admin.describeTopics([...facts.sinks.map((sink) => sink.shadow), ...lists])
   const specs: TopicSpec[] = []
   for (const { topic, shadow, table, partitions } of facts.sinks) {
     if (existing.has(shadow)) continue
@@ -67,7 +68,7 @@ async function createShadowTopics(log: Log, facts: VersionFacts, effects: string
     const config = { ...(table ? COMPACTED : KEPT), ...(bytes === undefined ? {} : { 'max.message.bytes': bytes }) }
     specs.push({ name: shadow, partitions, replicationFactor, config })
   }
-  if (!existing.has(effects)) specs.push({ name: effects, partitions: 1, replicationFactor, config: KEPT })
+  for (const name of lists) if (!existing.has(name)) specs.push({ name, partitions: 1, replicationFactor, config: KEPT })
   if (specs.length > 0) await log.admin.createTopics(specs)
 }
 

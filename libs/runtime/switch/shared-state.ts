@@ -77,6 +77,7 @@ export type SharedRecord =
       readonly watermark: number | undefined
     }
   | { readonly kind: 'handover'; readonly s: number; readonly ranges: readonly HandoverRange[] }
+  | { readonly kind: 'differences'; readonly s: number; readonly from: number; readonly until: number }
   | { readonly kind: 'decision'; readonly s: number; readonly decision: 'flip' | 'abandon'; readonly why: string; readonly at: number }
   | { readonly kind: 'give-up'; readonly version: number }
   | { readonly kind: 'dropped'; readonly version: number }
@@ -98,6 +99,8 @@ export interface OpenSwitch {
   readonly at: number
   readonly cut: Cut | undefined
   readonly handover: readonly HandoverRange[] | undefined
+  /** Where the new version's differences topic holds those of this switch. */
+  readonly differences: { readonly from: number; readonly until: number } | undefined
 }
 
 export interface EndedSwitch extends OpenSwitch {
@@ -159,6 +162,9 @@ export function foldShared(state: SharedState, offset: number, record: SharedRec
     case 'handover':
       if (next.open?.s !== record.s || next.open.handover !== undefined) return next
       return { ...next, open: { ...next.open, handover: record.ranges } }
+    case 'differences':
+      if (next.open?.s !== record.s || next.open.differences !== undefined) return next
+      return { ...next, open: { ...next.open, differences: { from: record.from, until: record.until } } }
     case 'decision':
       return next.open?.s === record.s ? decided(next, next.open, record.decision, record.why, record.at) : next
     case 'give-up':
@@ -190,7 +196,10 @@ function withSwitch(state: SharedState, s: number, record: Extract<SharedRecord,
   const { from, to, purpose, pauseMsMax, keepWarm = false, at } = record
   if (state.live !== from || roleOf(state, to) !== 'shadow') return state
   const before = state.open === undefined ? state : decided(state, state.open, 'abandon', 'a newer switch took its place', at)
-  return { ...before, open: { s, from, to, purpose, pauseMsMax, keepWarm, at, cut: undefined, handover: undefined } }
+  return {
+    ...before,
+    open: { s, from, to, purpose, pauseMsMax, keepWarm, at, cut: undefined, handover: undefined, differences: undefined },
+  }
 }
 
 function decided(state: SharedState, open: OpenSwitch, decision: 'flip' | 'abandon', why: string, decidedAt: number): SharedState {

@@ -1,7 +1,7 @@
 /** What a task of the version that becomes live publishes and suppresses; read from the topics, whose ranges stand in the control topic. */
 import { readRange } from '../acquire/range-reader.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Log, PartitionRecords, TopicPartition } from '../ports/log.ts'
+import type { Header, Log, OutgoingRecord, PartitionRecords, TopicPartition } from '../ports/log.ts'
 import { rangeOr } from '../acquire/restore.ts'
 import { partitionId } from '../ports/log.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
@@ -10,6 +10,7 @@ import type { TaskWiring } from '../worker/wiring.ts'
 import { HANDED_OVER_HEADER, TASK_HEADER, givenResult, handoverOf, taskOf } from './handover.ts'
 import type { GivenResult } from './handover.ts'
 import type { HandoverRange, SharedState } from './shared-state.ts'
+import { readDifference } from './table-differences.ts'
 
 export interface TakeOverContext {
   readonly log: Log
@@ -36,9 +37,10 @@ export async function takeOver(context: TakeOverContext, record: CommitRecord, f
   const { task, application, shared } = context
   const s = flippedBy ?? (record.role === 'live' ? record.handover : undefined)
   if (s === undefined) return NOTHING
+  const differences = flippedBy === undefined ? [] : await ownDifferences(context, flippedBy, record.epoch)
   const topics = new Set(task.outputs.flatMap((output) => (output.repartition ? [] : [output.topic])))
   const ranges = (shared.ended.get(s)?.handover ?? []).filter((range) => topics.has(range.topic))
-  if (ranges.length === 0) return NOTHING
+  if (ranges.length === 0) return { ...NOTHING, publish: merged(differences) }
   const real: GivenResult[] = []
   const shadow: GivenResult[] = []
   for (const range of ranges) {
@@ -50,9 +52,10 @@ export async function takeOver(context: TakeOverContext, record: CommitRecord, f
   const fireable = watermarkOf(record) - task.subTopology.closeMs
   const times = new Map(real.map((one) => [one.what, one.record.timestamp]))
   const left = new Map([...suppress].filter(([what]) => (times.get(what) ?? Infinity) >= fireable))
+  const handedOver = publish.filter((one) => taskOf(one.record) === task.name).map((one) => published(one, s))
   return {
     handover: left.size > 0 ? s : undefined,
-    publish: flippedBy === undefined ? [] : publish.filter((one) => taskOf(one.record) === task.name).map((one) => published(one, s)),
+    publish: flippedBy === undefined ? [] : merged([...differences, ...handedOver]),
     suppress: left,
   }
 }
@@ -89,4 +92,51 @@ async function readGiven(
     },
   })
   return found
+}
+
+/**
+ * Rows of its tables in which the real topic differs: those that it holds itself, and tombstones by partition. It does not run yet, so
+ * that what it publishes is the current value (hole S12).
+ */
+async function ownDifferences(context: TakeOverContext, s: number, epoch: number): Promise<PartitionRecords[]> {
+  const { task, application, shared, log, clock, stallMs, signal } = context
+  const range = shared.ended.get(s)?.differences
+  if (range === undefined) return []
+  const topics = new Set(task.outputs.flatMap((output) => (output.repartition ? [] : [output.topic])))
+  const headers: readonly Header[] = [
+    ['millrace', Buffer.from(`${application}/${epoch}`)],
+    [HANDED_OVER_HEADER, Buffer.from(String(s))],
+  ]
+  const own: PartitionRecords[] = []
+  await readRange(log, clock, {
+    partition: { topic: `${application}.differences`, partition: 0 },
+    from: range.from,
+    until: range.until,
+    stallMs,
+    signal,
+    onRecords: (records) => {
+      for (const record of records) {
+        const one = readDifference(record, s)
+        if (one === undefined || !topics.has(one.topic)) continue
+        const mine = one.task === undefined ? one.partition % task.siblings === task.partition : one.task === task.name
+        const { topic, partition, key, value, timestamp } = one
+        if (mine) own.push({ topic, partition, records: [{ key, value, timestamp, headers }] })
+      }
+    },
+  })
+  return own
+}
+
+/** One batch for each partition: the log takes them so. */
+function merged(batches: readonly PartitionRecords[]): PartitionRecords[] {
+  const all = new Map<string, OutgoingRecord[]>()
+  const places = new Map<string, TopicPartition>()
+  for (const { topic, partition, records } of batches) {
+    const id = partitionId(topic, partition)
+    places.set(id, { topic, partition })
+    const list = all.get(id) ?? []
+    all.set(id, list)
+    list.push(...records)
+  }
+  return [...places].map(([id, place]) => ({ ...place, records: all.get(id) ?? [] }))
 }

@@ -36,6 +36,8 @@ export interface TaskWiring {
   readonly name: string
   readonly subTopology: SubTopologyPlan
   readonly partition: number
+  /** Tasks of its sub-topology. */
+  readonly siblings: number
   readonly transactionalId: string
   readonly commitTopic: string
   readonly inputs: readonly InputWiring[]
@@ -165,6 +167,7 @@ function wireTask(
     name: taskId({ subTopology: sub.name, partition }),
     subTopology: sub,
     partition,
+    siblings: taskCounts.get(sub.name) ?? 1,
     transactionalId: names.transactionalId(sub.name, partition),
     commitTopic: names.commits(sub.name),
     inputs,

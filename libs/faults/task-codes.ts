@@ -266,6 +266,14 @@ export const taskCodes: readonly FaultEntry[] = [
     example: 'internal topics of surge-pricing v1 were deleted while it runs: surge-pricing.v1.control',
   },
   {
+    code: 'MR5044',
+    title: 'The owner of a task changes again and again',
+    story:
+      'More than three times within ten minutes another owner has made this one powerless. Results stay right: what was in hand is thrown away each time, and only one owner can commit. But work is done twice, so this worker waits longer each time, up to 10 s, before it takes the task again.',
+    cure: 'Look for pauses longer than sessionTimeoutMs (garbage collection, a frozen container, a slow disk), a network that cuts workers off from the group coordinator only, and a second cluster of workers with the same application name, version and brokers. The alert MillraceFencedOften counts the same.',
+    example: 'cell.0: its owner changes again and again, 5 times within 10 minutes',
+  },
+  {
     code: 'MR5065',
     title: 'A record has an epoch that nobody announced',
     story:

@@ -1,5 +1,6 @@
 /** What a task does after a failure (engine.md 4.5): every one throws producer, overlays and prefetches away; this says what comes then. Pure. */
 import { Fault } from '../../faults/fault.ts'
+import type { FaultCode } from '../../faults/fault.ts'
 import { RecordFailed } from './record-failure.ts'
 
 export type FailureAnswer =
@@ -9,8 +10,8 @@ export type FailureAnswer =
   | { readonly kind: 'refuse'; readonly failed: RecordFailed }
   /** Acquire again at once and commit the records of the failed transaction one by one: one of them can never be sent. */
   | { readonly kind: 'be-careful' }
-  /** Acquire again after a pause, ms. */
-  | { readonly kind: 'again'; readonly fault: Fault; readonly pauseMs: number }
+  /** Acquire again after a pause, ms. `why` and `code` are for people. */
+  | { readonly kind: 'again'; readonly fault: Fault; readonly pauseMs: number; readonly why: string; readonly code: FaultCode }
 
 export interface FailureFacts {
   readonly task: string
@@ -22,12 +23,17 @@ export interface FailureFacts {
   readonly poisonFull: boolean
   /** A transaction was refused whose positions are known. */
   readonly transactionKnown: boolean
+  /** Times that another owner made this one powerless within `FLAPPING_WINDOW_MS`, this one counted. */
+  readonly fencings: number
   readonly heartbeatIntervalMs: number
 }
 
 const BACKOFF_FIRST_MS = 50
 const BACKOFF_MAX_MS = 10_000
 const DOUBLINGS_MAX = 10
+export const FLAPPING_WINDOW_MS = 600_000
+/** So often the owner may change within the window for good reasons: joins, leaves, a pause. The alert MillraceFencedOften counts the same. */
+const FENCINGS_MAX = 3
 
 export function answerFailure(error: unknown, facts: FailureFacts): FailureAnswer {
   if (error instanceof RecordFailed) {
@@ -39,13 +45,19 @@ export function answerFailure(error: unknown, facts: FailureFacts): FailureAnswe
   if (error.action === 'refuse-record') return facts.transactionKnown ? { kind: 'be-careful' } : { kind: 'stop', fault: error }
   // Acquired twice, and twice the state ended before the group's offsets, without a former owner at work: the changelog lost its tail.
   if (error.code === 'MR5020' && facts.lastCode === 'MR5020') return { kind: 'stop', fault: error }
-  return { kind: 'again', fault: error, pauseMs: pauseOf(error, facts) }
+  const pauseMs = pauseOf(error, facts)
+  if (error.action !== 'release-task' || facts.fencings <= FENCINGS_MAX)
+    return { kind: 'again', fault: error, pauseMs, why: error.message, code: error.code }
+  const why = `its owner changes again and again, ${facts.fencings} times within ${FLAPPING_WINDOW_MS / 60_000} minutes (${error.message})`
+  return { kind: 'again', fault: error, pauseMs, why, code: 'MR5044' }
 }
 
-function pauseOf(fault: Fault, { failures, heartbeatIntervalMs }: FailureFacts): number {
+function pauseOf(fault: Fault, { failures, fencings, heartbeatIntervalMs }: FailureFacts): number {
   const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(failures, DOUBLINGS_MAX))
   // Somebody else may be the owner. Only a heartbeat tells; before it has told, acquiring would fence the rightful owner (hole H12).
-  if (fault.action === 'release-task') return Math.max(backoff, heartbeatIntervalMs)
+  // Two owners that each commit a little between two fencings have no failures in a row: what grows then is the pause by fencings.
+  const apart = Math.min(BACKOFF_MAX_MS, heartbeatIntervalMs * 2 ** Math.min(Math.max(0, fencings - FENCINGS_MAX), DOUBLINGS_MAX))
+  if (fault.action === 'release-task') return Math.max(backoff, heartbeatIntervalMs, apart)
   return failures === 0 ? 0 : backoff
 }
 

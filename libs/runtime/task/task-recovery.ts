@@ -9,7 +9,7 @@ import type { EffectRunner } from '../effects/effect-runner.ts'
 import { PoisonList } from './poison-list.ts'
 import { addCounts } from './task-counters.ts'
 import type { TaskCounters, TaskHistory } from './task-counters.ts'
-import { answerFailure } from './task-failure.ts'
+import { answerFailure, FLAPPING_WINDOW_MS } from './task-failure.ts'
 import type { FailureAnswer } from './task-failure.ts'
 import type { Positions, UnsettledLayer } from './run-context.ts'
 
@@ -20,6 +20,8 @@ export class TaskRecovery {
   #careful: Positions | undefined
   #unsettled: UnsettledLayer | undefined
   #failures = 0
+  /** When other owners made this one powerless, monotonic ms, newest last. */
+  #fencedAt: readonly number[] = []
   /** Code of the newest failure, until an acquisition succeeds. */
   #lastCode: string | undefined
   /** Epoch of a repartition record that was newer than the state. */
@@ -50,7 +52,9 @@ export class TaskRecovery {
     this.#unsettled = unsettled
   }
 
-  failed(error: unknown): FailureAnswer {
+  failed(error: unknown, now: number): FailureAnswer {
+    if (error instanceof Fault && error.action === 'release-task')
+      this.#fencedAt = [...this.#fencedAt.filter((at) => now - at < FLAPPING_WINDOW_MS), now]
     if (error instanceof Fault && error.cause instanceof NewerEpoch) this.#recordEpoch = error.cause.epoch
     const answer = answerFailure(error, {
       task: this.#task,
@@ -58,6 +62,7 @@ export class TaskRecovery {
       lastCode: this.#lastCode,
       poisonFull: this.poison.full,
       transactionKnown: this.#unsettled !== undefined,
+      fencings: this.#fencedAt.length,
       heartbeatIntervalMs: this.#heartbeatIntervalMs,
     })
     if (answer.kind === 'refuse') this.poison.add(answer.failed.id, answer.failed.refusal)

@@ -298,7 +298,7 @@ export class Task {
       if (this.#state !== 'stopped' && this.#state !== 'assigned') this.#backToAssigned()
       return
     }
-    await this.#follow(this.#recovery.failed(error))
+    await this.#follow(this.#recovery.failed(error, this.context.clock.monotonic()))
   }
 
   async #follow(answer: FailureAnswer): Promise<void> {
@@ -317,10 +317,10 @@ export class Task {
         this.#note('the broker refuses a record of the transaction for good; its records are tried again one by one', {})
         return
       case 'again': {
-        const { fault, pauseMs } = answer
+        const { fault, why, code, pauseMs } = answer
         if (fault.action === 'release-task') this.history.fenced += 1
-        this.#note(`${fault.message}; its transaction is thrown away and the task is acquired again in ${pauseMs} ms`, {
-          code: fault.code,
+        this.#note(`${why}; its transaction is thrown away and the task is acquired again in ${pauseMs} ms`, {
+          code,
           failures: this.#recovery.failures,
         })
         const { clock } = this.context

@@ -20,7 +20,7 @@ import { code, NoAnswer, Refused } from '../wire/api.ts'
 import type { JoinAnswer } from '../wire/group-apis.ts'
 import { joinGroupApi, leaveGroupApi, syncGroupApi } from '../wire/group-apis.ts'
 import { decodeAssignment, decodeUserData, encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
-import { Heartbeats } from './heartbeats.ts'
+import { Heartbeats, SessionOver } from './heartbeats.ts'
 
 const REJOIN_PAUSE_MS = 200
 /** A join is answered when all members have joined or their time is over: beyond that the network needs some time. */
@@ -204,6 +204,12 @@ class KafkaGroupMember implements GroupMember {
       // The others should not have to wait until the session of one that gave up is over.
       if (error instanceof TooSlow) await this.#sendLeave()
       this.#memberId = FIRST_ID
+      return
+    }
+    // Others may be the owners by now. Whoever goes on would fence them, and they him, again and again.
+    if (error instanceof SessionOver) {
+      this.#lose(error)
+      this.#cluster.forgetCoordinator('group', groupId)
       return
     }
     // The rebalance went on while this member synchronised: it only has to join again.

@@ -20,6 +20,9 @@ export interface HeartbeatOptions {
 
 const HURRY_MS = 250
 
+/** No heartbeat was answered for a whole session: the coordinator has given this member up, or will before it hears of it again. */
+export class SessionOver extends Error {}
+
 export class Heartbeats {
   /** Resolves at the first answer that a rebalance is under way. */
   readonly rebalancing: Promise<void>
@@ -32,7 +35,8 @@ export class Heartbeats {
   #announce: () => void = () => undefined
   #lose: (reason: Error) => void = () => undefined
   #timer: NodeJS.Timeout | undefined
-  #provenAt = performance.now()
+  /** Does not wait for the answer of a request: a request may hang for longer than a session. */
+  #session: NodeJS.Timeout | undefined
   #isStopped = false
 
   constructor(cluster: Cluster, links: Links, membership: Membership, options: HeartbeatOptions) {
@@ -49,11 +53,27 @@ export class Heartbeats {
     // Whoever waits for it sees the rejection; it may come while nobody does.
     this.lost.catch(() => undefined)
     this.#next(options.heartbeatIntervalMs)
+    this.#provenAt(performance.now())
   }
 
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#session)
+  }
+
+  /** The coordinator cannot have counted from an earlier time than when the request was sent. */
+  #provenAt(sentAt: number): void {
+    if (this.#isStopped) return
+    clearTimeout(this.#session)
+    const { sessionTimeoutMs } = this.#options
+    this.#session = setTimeout(
+      () => {
+        this.stop()
+        this.#lose(new SessionOver(`no heartbeat was answered for ${sessionTimeoutMs} ms`))
+      },
+      Math.max(0, sentAt + sessionTimeoutMs - performance.now()),
+    )
   }
 
   #next(milliseconds: number): void {
@@ -68,15 +88,13 @@ export class Heartbeats {
       const coordinator = await this.#cluster.coordinator('group', groupId)
       const { errorCode } = await this.#links.send(coordinator, heartbeatApi, this.#membership)
       if (errorCode !== code.NONE && errorCode !== code.REBALANCE_IN_PROGRESS) throw new Refused('Heartbeat', errorCode)
-      this.#provenAt = sentAt
+      this.#provenAt(sentAt)
       if (errorCode === code.REBALANCE_IN_PROGRESS) this.#announce()
       this.#next(this.#options.heartbeatIntervalMs)
     } catch (error) {
       if (this.#isStopped) return
       if (isCoordinatorMoved(error)) this.#cluster.forgetCoordinator('group', groupId)
-      const mayPass = error instanceof NoAnswer || isUntouched(error)
-      const isOver = performance.now() - this.#provenAt > this.#options.sessionTimeoutMs
-      if (mayPass && !isOver) return this.#next(HURRY_MS)
+      if (error instanceof NoAnswer || isUntouched(error)) return this.#next(HURRY_MS)
       this.stop()
       this.#lose(error instanceof Error ? error : new Error(String(error)))
     }

@@ -69,6 +69,15 @@ export const stateCodes: readonly FaultEntry[] = [
     example: 'the local store of cell.2 cannot be opened: IO error: No space left on device',
   },
   {
+    code: 'MR4030',
+    title: 'A local store fails again and again',
+    story:
+      'Opening, reading or writing the local store of the task has failed 8 times within 5 minutes, as on a full or broken disk. The worker tells the group that its disk is not well: its tasks go to other workers, and it gets none for 10 minutes (longer each time). Where all workers are unwell, or there is only this one, the task stays and is tried again every minute. It goes on by itself when there is room again. Nothing is lost or counted twice: without its local state a task commits nothing.',
+    cure: 'Make room on the disk of the state directory, or mend the disk. The message ends with what the disk said. millrace_task_fault{code="MR4030"} is 1 while the task waits.',
+    example:
+      'the local store of cell.2 keeps failing (8 times within 5 minutes): writing the local store of cell.2 in /var/lib/millrace failed: IO error: No space left on device',
+  },
+  {
     code: 'MR4007',
     title: 'A local store has another layout',
     story:

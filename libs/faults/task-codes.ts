@@ -84,11 +84,21 @@ export const taskCodes: readonly FaultEntry[] = [
   },
   {
     code: 'MR5011',
-    title: 'Reading to a known end made no progress',
+    title: 'A hanging transaction holds a partition',
     story:
-      'A restore or a start reads a partition to a known position, and nothing came for restoreStallMs. Usually a transaction that nobody ends holds the last stable offset (a hanging transaction), or the broker of the partition is away. The task stopped.',
-    cure: 'Look for hanging transactions with kafka-transactions.sh find-hanging and abort them; check the brokers; start the worker again.',
-    example: 'reading shop.v1.totals.changelog-2 made no progress for 60000 ms at position 1200 of 1300',
+      'A restore or a start reads a partition to a known position, nothing came for restoreStallMs, and the broker says that a transaction is open there: nobody ends it, so nothing behind it may be read. The task stopped before it processed anything.',
+    cure: 'Find the transaction with kafka-transactions.sh find-hanging, abort it (kafka-transactions.sh abort), and start the worker again.',
+    example:
+      'reading shop.v1.totals.changelog-2 made no progress for 60000 ms at position 1200 of 1300: a transaction that nobody ends holds it',
+  },
+  {
+    code: 'MR5050',
+    title: 'A broker is away while a task is acquired',
+    story:
+      'A restore reads a partition to a known position, nothing came for restoreStallMs, and the broker of the partition does not answer, or answers without sending records. The task is tried again, with pauses, until it comes back; what was restored is kept.',
+    cure: 'Bring the broker back, or mend the network. Nothing else is needed.',
+    example:
+      'reading shop.v1.totals.changelog-2 made no progress for 60000 ms at position 1200 of 1300, and its broker is away (no broker answers)',
   },
   {
     code: 'MR5012',
@@ -226,12 +236,12 @@ export const taskCodes: readonly FaultEntry[] = [
   },
   {
     code: 'MR5035',
-    title: 'The broker refuses a result that no single record has led to',
+    title: 'A result that no single record has led to is too large',
     story:
       'A timer, a window that closed or a table that was flushed gave a result or a change of state that is too large for its topic. Records whose effect is too large go to the dead letters; here there is none. The transaction was thrown away, nothing is lost, and the task stopped.',
     cure: 'Raise max.message.bytes of the topic that the message names, or make the state smaller (a list that grows without end is the usual cause), and start again.',
     example:
-      'orders.3: the broker refuses what a timer, a window or a table has led to: record 0 for shop.v1.totals.changelog:3 has 1100000 bytes',
+      'orders.3: what a timer, a window or a table has led to is too large for its topic: record 0 for shop.v1.totals.changelog:3 has 1100000 bytes',
   },
   {
     code: 'MR5040',

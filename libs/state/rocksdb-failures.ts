@@ -32,7 +32,12 @@ export function openingFailed({ task, directory }: StorePlace, error: unknown): 
   }
   if (RIGHTS.test(message)) return unusableDirectory(directory, error)
   if (PASSING.test(message)) {
-    return new Fault('MR4006', 'retry', `the local store of ${task} in ${directory} cannot be opened now: ${message}`, options)
+    return new Fault(
+      'MR4006',
+      'retry',
+      `the local store of ${task} in ${directory} cannot be opened now: ${message}. Its files were left as they are, and it is tried again; make room on the disk, raise the limit of open files (ulimit -n), or mend the disk`,
+      options,
+    )
   }
   return new Fault(
     'MR4003',
@@ -41,6 +46,13 @@ export function openingFailed({ task, directory }: StorePlace, error: unknown): 
     options,
   )
 }
+
+/** The directory of one store cannot be made or renamed. */
+export const directoryFailed = (place: StorePlace, path: string, error: unknown): Fault =>
+  isPassing(error) ? openingFailed(place, error) : unusableDirectory(path, error)
+
+/** No room, no descriptors, no answer: nothing is wrong with the files or the rights. */
+export const isPassing = (error: unknown): boolean => PASSING.test(messageOf(error))
 
 export const readingFailed = ({ task, directory }: StorePlace, error: unknown): Fault =>
   new Fault('MR4004', 'acquire-again', `reading the local store of ${task} in ${directory} failed: ${messageOf(error)}`, {

@@ -12,7 +12,7 @@ import { binding } from './rocksdb-binding.ts'
 import type { Database, OpenOptions } from './rocksdb-binding.ts'
 import { forgetDamage, noteDamage } from './rocksdb-continuity.ts'
 import { RocksStore, closeDatabase } from './rocksdb-database.ts'
-import { codeOf, openingFailed, unusableDirectory } from './rocksdb-failures.ts'
+import { codeOf, directoryFailed, isPassing, openingFailed, unusableDirectory } from './rocksdb-failures.ts'
 import type { StorePlace } from './rocksdb-failures.ts'
 import { RocksThread } from './rocksdb-offload.ts'
 import type { Store, StoreHome } from './store.ts'
@@ -99,7 +99,7 @@ class RocksHome implements StoreHome {
       if (!(await lstat(path)).isDirectory()) throw Object.assign(new Error('it is a link, not a directory'), { code: 'ENOTDIR' })
       if (isShortened(directoryOf(task))) await writeFile(join(path, NAME_FILE), task)
     } catch (error) {
-      throw codeOf(error) === undefined ? error : unusableDirectory(path, error)
+      throw codeOf(error) === undefined ? error : directoryFailed(place, path, error)
     }
     const database = await openDatabase(path, this.#options, place)
     const store = new RocksStore(database, {
@@ -120,7 +120,7 @@ class RocksHome implements StoreHome {
     try {
       await rename(path, away)
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw unusableDirectory(path, error)
+      if (codeOf(error) !== 'ENOENT') throw directoryFailed({ task, directory: this.#directory }, path, error)
     }
     this.#damaged.delete(task)
     failPoint('wiping')
@@ -185,7 +185,8 @@ async function prepareDirectory(directory: string): Promise<void> {
     // Rights say little (root, read-only mounts): try.
     await rmdir(await mkdtemp(join(directory, '.try-')))
   } catch (error) {
-    throw unusableDirectory(directory, error)
+    // On a full disk a worker starts all the same: an end here would make whoever starts it do so again and again.
+    if (!isPassing(error)) throw unusableDirectory(directory, error)
   }
 }
 

@@ -102,6 +102,11 @@ export class AttackedStore {
     return await this.app.start({ stores: withStandingTime(this.#home, this.app.clock), ...request })
   }
 
+  /** A second worker, on a disk of its own. */
+  async startBeside(home: StoreHome): Promise<Seat> {
+    return await this.app.start({ stores: withStandingTime(home, this.app.clock) })
+  }
+
   /** The worker dies; RocksDB flushes nothing when it is closed, so its files are as kill -9 leaves them. */
   async kill(seat: Seat): Promise<void> {
     this.app.kill(seat)

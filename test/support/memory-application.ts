@@ -189,7 +189,7 @@ export class MemoryApplication {
     await this.until(async () => {
       const live = this.seats.filter((seat) => seat.alive)
       for (const { worker } of live) {
-        const fault = worker.fault ?? [...worker.tasks.values()].find((task) => task.fault !== undefined)?.fault
+        const fault = worker.fault ?? [...worker.tasks.values()].find((task) => task.state === 'stopped')?.fault
         if (fault !== undefined) throw fault
       }
       return await isQuiet(

@@ -3,8 +3,10 @@
  * records. The end is a position, never a count and never "nothing came for a while" (hole H9).
  */
 import { Fault } from '../../faults/fault.ts'
+import type { FaultPlace } from '../../faults/fault.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { FetchedBatch, Log, LogRecord, TopicPartition } from '../ports/log.ts'
+import { partitionId } from '../ports/log.ts'
+import type { FetchedBatch, Log, LogRecord, PartitionRange, TopicPartition } from '../ports/log.ts'
 
 export interface RangeRequest {
   readonly partition: TopicPartition
@@ -57,7 +59,7 @@ export async function readRange(log: Log, clock: Clock, request: RangeRequest): 
       const batch = waiting.shift()
       if (batch === undefined) {
         const left = progressAt + request.stallMs - clock.monotonic()
-        if (left <= 0) throw stalled(request, position)
+        if (left <= 0) throw await stalled(log, request, position)
         await waitForBatch(clock, request.signal, left, (resolve) => (wake = resolve))
         continue
       }
@@ -93,14 +95,35 @@ async function waitForBatch(clock: Clock, signal: AbortSignal, milliseconds: num
 
 const name = (partition: TopicPartition): string => `${partition.topic}-${partition.partition}`
 
-function stalled(request: RangeRequest, position: number): Fault {
+/** Only a transaction that nobody ends is for a person; whatever else keeps records away will pass. */
+async function stalled(log: Log, request: RangeRequest, position: number): Promise<Fault> {
+  const { partition, until, stallMs } = request
+  const place = { place: { ...partition, offset: position } }
+  const what = `reading ${name(partition)} made no progress for ${stallMs} ms at position ${position} of ${until}`
+  let range: PartitionRange | undefined
+  try {
+    range = (await log.admin.ranges([partition])).get(partitionId(partition.topic, partition.partition))
+  } catch (error) {
+    // A right that is missing, or a topic that is gone, says so itself.
+    if (error instanceof Fault && (error.action === 'stop' || error.action === 'stop-task')) return error
+    return brokerAway(what, error, place)
+  }
+  if (range === undefined || range.lastStable > position) return brokerAway(what, 'it answers, but sends no records', place)
   return new Fault(
     'MR5011',
     'stop-task',
-    `reading ${name(request.partition)} made no progress for ${request.stallMs} ms at position ${position} of ${request.until}: a transaction that nobody ends holds it (see: kafka-transactions.sh find-hanging), or its broker is away`,
-    { place: { ...request.partition, offset: position } },
+    `${what}: a transaction that nobody ends holds it. Nothing was processed. Find the transaction with kafka-transactions.sh find-hanging, abort it, and start the worker again`,
+    place,
   )
 }
+
+const brokerAway = (what: string, why: unknown, place: { readonly place: FaultPlace }): Fault =>
+  new Fault(
+    'MR5050',
+    'retry',
+    `${what}, and its broker is away (${why instanceof Error ? why.message : String(why)}). It is tried again until the broker is back; check the broker and the network`,
+    { ...place, cause: why },
+  )
 
 function outOfRange(partition: TopicPartition, position: number, logStart: number, logEnd: number): Fault {
   return new Fault(

@@ -2,6 +2,7 @@
 import { RecordRefused } from '../../dataflow/plan.ts'
 import type { RefusalPolicy } from '../../dataflow/plan.ts'
 import { Fault } from '../../faults/fault.ts'
+import type { FaultPlace } from '../../faults/fault.ts'
 import type { Refusal } from './dead-letter.ts'
 import { poisonId } from './decode.ts'
 import type { InputQueue } from './input-queue.ts'
@@ -53,9 +54,18 @@ function refusedByRerun(task: TaskWiring, { queue, raw }: ItemInHand, reason: st
   return new RecordFailed(poisonId(queue.wiring.id, raw.offset), refusal, queue.wiring.external?.onRefused ?? 'dead-letter', error)
 }
 
-/** User code failed where no record is in hand. */
-export function timerFailed(task: TaskWiring, error: unknown, what: string): Fault {
+/** Runs what event time, the clock or a commit makes due: no record is in hand there that could be set aside. */
+export function byTime(task: TaskWiring, what: string, run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    throw timerFailed(task, error, what)
+  }
+}
+
+function timerFailed(task: TaskWiring, error: unknown, what: string): Fault {
   if (error instanceof Fault) return error
+  if (error instanceof RecordRefused && error.reason === 'too-large') return resultTooLarge(task, error)
   return new Fault(
     'MR5032',
     'stop-task',
@@ -64,12 +74,12 @@ export function timerFailed(task: TaskWiring, error: unknown, what: string): Fau
   )
 }
 
-/** The broker refuses, for good, what no single record has led to. */
-export function resultTooLarge(task: TaskWiring, error: Fault): Fault {
+/** What no single record has led to is too large, for us or for the broker. */
+function resultTooLarge(task: TaskWiring, error: Error & { readonly place?: FaultPlace }): Fault {
   return new Fault(
     'MR5035',
     'stop-task',
-    `${task.name}: the broker refuses what a timer, a window or a table has led to: ${error.message}. There is no record to set aside, so the task stops; raise max.message.bytes of the topic, or make results and state smaller, and start again, nothing is lost`,
+    `${task.name}: what a timer, a window or a table has led to is too large for its topic: ${error.message}. There is no record to set aside, so the task stops; raise max.message.bytes of the topic, or make results and state smaller, and start again, nothing is lost`,
     { place: { ...error.place, task: task.name }, cause: error },
   )
 }

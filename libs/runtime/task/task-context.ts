@@ -1,6 +1,7 @@
 /** What a task is given by its worker, and what it tells of its past. */
 import type { AcquireContext } from '../acquire/acquire.ts'
 import type { EffectCall } from '../../dataflow/plan.ts'
+import type { Fault } from '../../faults/fault.ts'
 import { EffectRunner } from '../effects/effect-runner.ts'
 import type { PartitionReader } from '../ports/log.ts'
 import type { RunContext } from './run-context.ts'
@@ -12,6 +13,8 @@ export interface TaskContext
   readonly reader: PartitionReader
   onCommitted(milliseconds: number): void
   onStopped(fault: Error): void
+  /** Its local store keeps failing: others should have the task (MR4030). */
+  onGivenUp(fault: Fault): void
 }
 
 /** The calls of a task outlive its runs: what was committed before a failure is still made. */

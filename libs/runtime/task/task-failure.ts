@@ -1,6 +1,7 @@
 /** What a task does after a failure (engine.md 4.5): every one throws producer, overlays and prefetches away; this says what comes then. Pure. */
 import { Fault } from '../../faults/fault.ts'
 import type { FaultCode } from '../../faults/fault.ts'
+import { GIVEN_UP_PAUSE_MS } from './local-trouble.ts'
 import { RecordFailed } from './record-failure.ts'
 
 export type FailureAnswer =
@@ -12,6 +13,8 @@ export type FailureAnswer =
   | { readonly kind: 'be-careful' }
   /** Acquire again after a pause, ms. `why` and `code` are for people. */
   | { readonly kind: 'again'; readonly fault: Fault; readonly pauseMs: number; readonly why: string; readonly code: FaultCode }
+  /** Others should have it; as long as they have not, acquire again after a pause, ms. */
+  | { readonly kind: 'give-up'; readonly fault: Fault; readonly pauseMs: number }
 
 export interface FailureFacts {
   readonly task: string
@@ -26,6 +29,8 @@ export interface FailureFacts {
   /** Times that another owner made this one powerless within `FLAPPING_WINDOW_MS`, this one counted. */
   readonly fencings: number
   readonly heartbeatIntervalMs: number
+  /** The local store has failed too often: MR4030. */
+  readonly givenUp: Fault | undefined
 }
 
 const BACKOFF_FIRST_MS = 50
@@ -45,11 +50,35 @@ export function answerFailure(error: unknown, facts: FailureFacts): FailureAnswe
   if (error.action === 'refuse-record') return facts.transactionKnown ? { kind: 'be-careful' } : { kind: 'stop', fault: error }
   // Acquired twice, and twice the state ended before the group's offsets, without a former owner at work: the changelog lost its tail.
   if (error.code === 'MR5020' && facts.lastCode === 'MR5020') return { kind: 'stop', fault: error }
+  if (facts.givenUp !== undefined) return { kind: 'give-up', fault: facts.givenUp, pauseMs: GIVEN_UP_PAUSE_MS }
   const pauseMs = pauseOf(error, facts)
   if (error.action !== 'release-task' || facts.fencings <= FENCINGS_MAX)
     return { kind: 'again', fault: error, pauseMs, why: error.message, code: error.code }
   const why = `its owner changes again and again, ${facts.fencings} times within ${FLAPPING_WINDOW_MS / 60_000} minutes (${error.message})`
   return { kind: 'again', fault: error, pauseMs, why, code: 'MR5044' }
+}
+
+/** What people are told of it; a fault that stops tells itself. */
+export function tellAnswer(
+  answer: Exclude<FailureAnswer, { readonly kind: 'stop' }>,
+  failures: number,
+): { readonly message: string; readonly facts: Readonly<Record<string, unknown>> } {
+  switch (answer.kind) {
+    case 'refuse': {
+      const { id, message, refusal } = answer.failed
+      const story = `${id} is refused (${refusal.reason}: ${message}); its transaction is thrown away and tried again without it`
+      return { message: story, facts: { stack: refusal.stack } }
+    }
+    case 'be-careful':
+      return { message: 'the broker refuses a record of the transaction for good; its records are tried again one by one', facts: {} }
+    case 'again': {
+      const { why, code, pauseMs } = answer
+      const story = `${why}; its transaction is thrown away and the task is acquired again in ${pauseMs} ms`
+      return { message: story, facts: { code, failures } }
+    }
+    case 'give-up':
+      return { message: answer.fault.message, facts: { code: answer.fault.code, failures } }
+  }
 }
 
 function pauseOf(fault: Fault, { failures, fencings, heartbeatIntervalMs }: FailureFacts): number {

@@ -6,6 +6,7 @@ import { Fault } from '../../faults/fault.ts'
 import type { Acquired } from '../acquire/acquire.ts'
 import { NewerEpoch } from './decode.ts'
 import type { EffectRunner } from '../effects/effect-runner.ts'
+import { LocalTrouble } from './local-trouble.ts'
 import { PoisonList } from './poison-list.ts'
 import { addCounts } from './task-counters.ts'
 import type { TaskCounters, TaskHistory } from './task-counters.ts'
@@ -22,6 +23,7 @@ export class TaskRecovery {
   #failures = 0
   /** When other owners made this one powerless, monotonic ms, newest last. */
   #fencedAt: readonly number[] = []
+  readonly #trouble: LocalTrouble
   /** Code of the newest failure, until an acquisition succeeds. */
   #lastCode: string | undefined
   /** Epoch of a repartition record that was newer than the state. */
@@ -30,6 +32,7 @@ export class TaskRecovery {
   constructor(task: string, heartbeatIntervalMs: number) {
     this.#task = task
     this.#heartbeatIntervalMs = heartbeatIntervalMs
+    this.#trouble = new LocalTrouble(task)
   }
 
   /** Failures in a row without a commit. */
@@ -64,10 +67,11 @@ export class TaskRecovery {
       transactionKnown: this.#unsettled !== undefined,
       fencings: this.#fencedAt.length,
       heartbeatIntervalMs: this.#heartbeatIntervalMs,
+      givenUp: error instanceof Fault ? this.#trouble.failed(error, now) : undefined,
     })
     if (answer.kind === 'refuse') this.poison.add(answer.failed.id, answer.failed.refusal)
     if (answer.kind === 'be-careful') this.#careful = this.#unsettled?.record.positions
-    if (answer.kind === 'again') {
+    if (answer.kind === 'again' || answer.kind === 'give-up') {
       this.#lastCode = answer.fault.code
       this.#failures += 1
     }

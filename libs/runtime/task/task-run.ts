@@ -16,7 +16,7 @@ import { commitTransaction } from './commit.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { InputItem } from './input-queue.ts'
 import { MarkerPace } from './marker-pace.ts'
-import { recordFailed, refusedLayer, timerFailed } from './record-failure.ts'
+import { byTime, recordFailed, refusedLayer } from './record-failure.ts'
 import { refuse } from './refuse.ts'
 import { RepartitionHeaders } from './repartition-record.ts'
 import { addCounts } from './task-counters.ts'
@@ -24,6 +24,7 @@ import type { TaskCounters } from './task-counters.ts'
 import { instantiateProgram } from './task-host.ts'
 import { TaskInputs } from './task-inputs.ts'
 import { sealLayer } from './task-seal.ts'
+import { IDLE_PROOF_AGE_MS, PUT_AWAY_PROOF_AGE_MS, proofDueIn } from './store-proof.ts'
 import type { Pace } from '../switch/pace.ts'
 import { TaskHalt } from '../switch/task-halt.ts'
 import type { Repeats } from './commit-record.ts'
@@ -32,8 +33,6 @@ import type { Positions, RunContext, UnsettledLayer } from './run-context.ts'
 /** A step ends after this many records or this time, ms, so that heartbeats and other tasks get their turn. */
 const STEP_RECORDS_MAX = 1_000
 const STEP_MS_MAX = 8
-/** A store that was last known complete so long ago is proved complete by a commit when it is put away, ms: only a commit shows that nobody else went on (hole H8). */
-const PROOF_AGE_MS = 60_000
 
 export class TaskRun {
   readonly #context: RunContext
@@ -167,7 +166,16 @@ export class TaskRun {
     const marker = this.#markerDueAt() - clock.monotonic()
     const pace = this.#pace?.waitMs() ?? 0
     const next = pace > 0 && this.queues.some((queue) => queue.head() !== undefined) ? pace : Infinity
-    return Math.max(0, Math.min(this.#inputs.patienceEndsIn(), next, tick, marker <= 0 ? Infinity : marker, this.commitDueIn() ?? Infinity))
+    const proof = this.#proofDueIn(IDLE_PROOF_AGE_MS)
+    const soonest = Math.min(
+      this.#inputs.patienceEndsIn(),
+      next,
+      tick,
+      proof,
+      marker <= 0 ? Infinity : marker,
+      this.commitDueIn() ?? Infinity,
+    )
+    return Math.max(0, soonest)
   }
 
   #process(queue: InputQueue, item: InputItem): void {
@@ -221,20 +229,12 @@ export class TaskRun {
   #advance(): void {
     this.#layer.dirty = true
     this.#headers.repeated = this.acquired.time.watermark <= (this.#repeats?.watermark ?? -Infinity)
-    try {
-      this.#program.advance(this.acquired.time.watermark)
-    } catch (error) {
-      throw timerFailed(this.#context.task, error, 'an event-time timer or window')
-    }
+    byTime(this.#context.task, 'an event-time timer or window', () => this.#program.advance(this.acquired.time.watermark))
   }
 
   #tick(): void {
     this.#layer.dirty = true
-    try {
-      this.#program.tick(this.#context.clock.now())
-    } catch (error) {
-      throw timerFailed(this.#context.task, error, 'a processing-time timer')
-    }
+    byTime(this.#context.task, 'a processing-time timer', () => this.#program.tick(this.#context.clock.now()))
   }
 
   // ---- commit
@@ -305,7 +305,8 @@ export class TaskRun {
   /** Something is to be committed. */
   get hasWork(): boolean {
     if (this.#haltDue() !== undefined || this.#endDue()) return true
-    return this.#isChanged || (this.#inFlight === undefined && this.#positionsMoved()) || this.#markerDueNow() !== undefined
+    if (this.#isChanged || this.#markerDueNow() !== undefined) return true
+    return this.#inFlight === undefined && (this.#positionsMoved() || this.#proofDueIn(IDLE_PROOF_AGE_MS) === 0)
   }
 
   /** Milliseconds until a commit is due; 0: now; undefined: nothing to commit. */
@@ -380,16 +381,15 @@ export class TaskRun {
   async finish(): Promise<void> {
     await this.#inFlight
     this.#throwFailure()
-    if (!this.hasWork && !this.#proofDue()) return
+    if (!this.hasWork && this.#proofDueIn(PUT_AWAY_PROOF_AGE_MS) > 0) return
     this.startCommit()
     await this.#inFlight
     this.#throwFailure()
   }
 
-  #proofDue(): boolean {
+  #proofDueIn(ageMs: number): number {
     const { task, clock } = this.#context
-    const { mark } = this.acquired.state
-    return task.changelogs.size > 0 && mark !== undefined && clock.now() - mark.completeAt >= PROOF_AGE_MS
+    return task.changelogs.size === 0 ? Infinity : proofDueIn(this.acquired.state.mark, clock.now(), ageMs)
   }
 
   #throwFailure(): void {

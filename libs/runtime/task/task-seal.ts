@@ -9,7 +9,7 @@ import type { Acquired } from '../acquire/acquire.ts'
 import { COMMIT_KEY, encodeCommitRecord } from './commit-record.ts'
 import type { CommitRecord, Fingerprint } from './commit-record.ts'
 import { fingerprintOf } from '../acquire/fingerprint.ts'
-import { timerFailed } from './record-failure.ts'
+import { byTime } from './record-failure.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { Outbox } from './outbox.ts'
 import type { Header, LogRecord, PartitionId, PartitionRecords, PositionToCommit } from '../ports/log.ts'
@@ -44,11 +44,7 @@ export interface SealedLayer {
 
 /** Tables and updating windows emit what changed; then nothing more comes into the layer. Throws what user code throws there. */
 function flush({ program, task }: SealRequest): void {
-  try {
-    program.flush()
-  } catch (error) {
-    throw timerFailed(task, error, 'a table or an updating window')
-  }
+  byTime(task, 'a table or an updating window', () => program.flush())
 }
 
 export function sealLayer(request: SealRequest): SealedLayer {

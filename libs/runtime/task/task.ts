@@ -12,6 +12,7 @@ import { Latch } from './latch.ts'
 import type { FetchedBatch } from '../ports/log.ts'
 import type { RestoreProgress } from '../acquire/restore.ts'
 import { noCounts, noHistory } from './task-counters.ts'
+import { tellAnswer } from './task-failure.ts'
 import type { FailureAnswer } from './task-failure.ts'
 import { resumeReading, takeBatch } from './task-inputs.ts'
 import { taskLife } from './task-life.ts'
@@ -305,30 +306,17 @@ export class Task {
     if (answer.kind === 'stop') return this.#stop(answer.fault)
     this.history.aborts += 1
     this.#move('acquire-again')
-    switch (answer.kind) {
-      case 'refuse': {
-        const { id, message, refusal } = answer.failed
-        this.#note(`${id} is refused (${refusal.reason}: ${message}); its transaction is thrown away and tried again without it`, {
-          stack: refusal.stack,
-        })
-        return
-      }
-      case 'be-careful':
-        this.#note('the broker refuses a record of the transaction for good; its records are tried again one by one', {})
-        return
-      case 'again': {
-        const { fault, why, code, pauseMs } = answer
-        if (fault.action === 'release-task') this.history.fenced += 1
-        this.#note(`${why}; its transaction is thrown away and the task is acquired again in ${pauseMs} ms`, {
-          code,
-          failures: this.#recovery.failures,
-        })
-        const { clock } = this.context
-        const until = clock.monotonic() + pauseMs
-        // Ends early only when the task is wanted otherwise.
-        while (this.#wanted === 'run' && clock.monotonic() < until) await this.#latch.wait(clock, until - clock.monotonic())
-      }
-    }
+    const { message, facts } = tellAnswer(answer, this.#recovery.failures)
+    this.#note(message, facts)
+    if (answer.kind === 'give-up') {
+      this.fault = answer.fault
+      this.context.onGivenUp(answer.fault)
+    } else if (answer.kind !== 'again') return
+    if (answer.fault.action === 'release-task') this.history.fenced += 1
+    const { clock } = this.context
+    const until = clock.monotonic() + answer.pauseMs
+    // Ends early only when the task is wanted otherwise.
+    while (this.#wanted === 'run' && clock.monotonic() < until) await this.#latch.wait(clock, until - clock.monotonic())
   }
 
   #backToAssigned(): void {

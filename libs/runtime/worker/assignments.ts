@@ -2,7 +2,7 @@
 import type { AssignmentOf, MemberOf } from '../ports/log.ts'
 import { assignTasks, taskId } from './assignor.ts'
 import type { TaskName } from './assignor.ts'
-import { decodeMembers, encodeTasks } from './group-data.ts'
+import { candidatesOf, encodeTasks } from './group-data.ts'
 import type { Wiring } from './wiring.ts'
 
 export function assignmentsOf(
@@ -14,9 +14,10 @@ export function assignmentsOf(
   const tasks = wiring.tasks.map((task) => ({ subTopology: task.subTopology.name, partition: task.partition }))
   const stateful = new Set(wiring.tasks.filter((task) => task.changelogs.size > 0).map((task) => task.name))
   const hasState = (task: TaskName): boolean => stateful.has(taskId(task))
-  const given = assignTasks(tasks, decodeMembers(members), { replicas, hasState })
+  const given = assignTasks(tasks, candidatesOf(members), { replicas, hasState })
   return new Map(
-    [...given].map(([memberId, { active, standby }]) => {
+    members.map(({ memberId }) => {
+      const { active, standby } = given.get(memberId) ?? { active: [], standby: [] }
       const names = active.map(taskId)
       const partitions = wiring.tasks
         .filter((task) => names.includes(task.name))

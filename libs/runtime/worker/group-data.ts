@@ -11,7 +11,12 @@ export interface MemberData {
   /** Tasks whose store is kept here, with the sum of its changelog positions. */
   readonly stores: ReadonlyMap<string, number>
   readonly following: readonly string[]
+  /** Its disk fails: others should have its tasks. */
+  readonly unwell: boolean
 }
+
+/** Of a member that has not looked at its disk yet. */
+export const NOTHING_HELD: MemberData = { running: [], stores: new Map(), following: [], unwell: false }
 
 /** Names of tasks. */
 export interface GivenTasks {
@@ -28,8 +33,18 @@ const parse = (bytes: Uint8Array): unknown => {
 }
 const textsOf = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [])
 
-export const encodeMember = ({ running, stores, following }: MemberData): Uint8Array =>
-  Buffer.from(JSON.stringify({ running, kept: [...stores.keys()], progress: Object.fromEntries(stores), following }))
+export const encodeMember = ({ running, stores, following, unwell }: MemberData): Uint8Array =>
+  Buffer.from(JSON.stringify({ running, kept: [...stores.keys()], progress: Object.fromEntries(stores), following, unwell }))
+
+/** Who may get tasks: those whose disks are well; if there are none, all. */
+export function candidatesOf(members: readonly MemberOf[]): Candidate[] {
+  const isWell = ({ userData }: MemberOf): boolean => {
+    const data = parse(userData)
+    return !isRecord(data) || data['unwell'] !== true
+  }
+  const well = members.filter(isWell)
+  return decodeMembers(well.length === 0 ? members : well)
+}
 
 export const decodeMembers = (members: readonly MemberOf[]): Candidate[] =>
   members.map(({ memberId, userData }) => {

@@ -8,6 +8,7 @@ import type { StandbysContext } from '../standby/standbys.ts'
 import type { StandbyTask } from '../standby/standby-task.ts'
 import type { Task } from '../task/task.ts'
 import type { MemberData } from './group-data.ts'
+import { DiskTrouble } from './disk-trouble.ts'
 import { KeptStores, progressOf } from './kept-stores.ts'
 import type { KeptContext } from './kept-stores.ts'
 import type { KeptStatus } from './status.ts'
@@ -20,8 +21,11 @@ const hasState = (task: Task): boolean => task.context.task.changelogs.size > 0
 export class LocalStores {
   readonly #kept: KeptStores
   readonly #standbys: Standbys
+  readonly #trouble = new DiskTrouble()
+  readonly #context: LocalStoresContext
 
   constructor(context: LocalStoresContext) {
+    this.#context = context
     this.#kept = new KeptStores(context)
     this.#standbys = new Standbys(context)
   }
@@ -46,7 +50,12 @@ export class LocalStores {
     for (const { task, progress } of this.#kept.all) stores.set(task, progress)
     for (const { name, positions } of this.standbys.values()) stores.set(name, progressOf(positions))
     for (const task of tasks.values()) if (hasState(task)) stores.set(task.name, progressOf(task.held?.state.mark?.changelogs ?? {}))
-    return { running: [...tasks.keys()], stores, following: [...this.standbys.keys()] }
+    return {
+      running: [...tasks.keys()],
+      stores,
+      following: [...this.standbys.keys()],
+      unwell: this.#trouble.stands(this.#context.clock.monotonic()),
+    }
   }
 
   /** Closes a task; its store stays, for the day that the task comes back. */
@@ -72,6 +81,15 @@ export class LocalStores {
 
   sweep(): void {
     void this.#kept.sweep()
+  }
+
+  /** Stores keep failing here: the group gets to know of it, and when it may try this worker again. */
+  async beUnwell(tellGroup: () => void, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context
+    if (!this.#trouble.begin(clock.monotonic())) return
+    tellGroup()
+    while (this.#trouble.stands(clock.monotonic()) && !signal.aborted) await clock.sleep(this.#trouble.leftMs(clock.monotonic()), signal)
+    if (!signal.aborted) tellGroup()
   }
 
   async close(): Promise<void> {

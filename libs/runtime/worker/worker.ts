@@ -13,7 +13,7 @@ import { boundsText } from '../batch/bounds.ts'
 import type { BatchRequest } from '../batch/bounds.ts'
 import { batchOver } from '../batch/batch-watch.ts'
 import { assignmentsOf } from './assignments.ts'
-import { encodeMember, decodeTasks } from './group-data.ts'
+import { NOTHING_HELD, encodeMember, decodeTasks } from './group-data.ts'
 import { LocalStores } from './local-stores.ts'
 import type { CommitProbe } from '../task/commit.ts'
 import type { Note } from '../note.ts'
@@ -268,7 +268,7 @@ export class Worker {
 
   #groupEvents(): GroupEvents {
     return {
-      userData: () => encodeMember(this.#stores?.describe(this.tasks) ?? { running: [], stores: new Map(), following: [] }),
+      userData: () => encodeMember(this.#stores?.describe(this.tasks) ?? NOTHING_HELD),
       assign: (members) => Promise.resolve(assignmentsOf(this.#prepared?.wiring, members, this.options.settings.standbyReplicas)),
       onRebalancing: async () => {
         failPoint('revoked')
@@ -371,6 +371,7 @@ export class Worker {
         options.onCommit?.(name, milliseconds)
       },
       onStopped: (fault) => this.#onTaskStopped(name, fault),
+      onGivenUp: () => void this.#stores?.beUnwell(() => this.rejoin(), this.#abort.signal),
     })
     this.tasks.set(name, task)
   }

@@ -1,7 +1,14 @@
 import { describe, expect, it } from '@jest/globals'
 import { assignTasks, taskId } from '../../../libs/runtime/worker/assignor.ts'
 import type { Candidate, TaskName } from '../../../libs/runtime/worker/assignor.ts'
-import { decodeMembers, decodeTasks, encodeMember, encodeTasks } from '../../../libs/runtime/worker/group-data.ts'
+import {
+  NOTHING_HELD,
+  candidatesOf,
+  decodeMembers,
+  decodeTasks,
+  encodeMember,
+  encodeTasks,
+} from '../../../libs/runtime/worker/group-data.ts'
 
 const tasks = (subTopology: string, count: number): TaskName[] =>
   Array.from({ length: count }, (_, partition) => ({ subTopology, partition }))
@@ -78,9 +85,15 @@ describe('what members tell each other', () => {
 
   it('comes back as it was said', () => {
     const said = { running: ['a.0'], stores: new Map([['a.1', 7]]), following: ['a.1'] }
-    expect(decodeMembers([{ memberId: 'm', userData: encodeMember(said) }])).toEqual([{ memberId: 'm', ...said }])
+    expect(decodeMembers([{ memberId: 'm', userData: encodeMember({ ...said, unwell: false }) }])).toEqual([{ memberId: 'm', ...said }])
     const given = { active: ['a.0'], standby: ['a.1'] }
     expect(decodeTasks(encodeTasks(given))).toEqual(given)
+  })
+  it('leaves out who says that its disk is not well, unless nobody is well', () => {
+    const member = (memberId: string, unwell: boolean) => ({ memberId, userData: encodeMember({ ...NOTHING_HELD, unwell }) })
+    const candidates = (...members: ReturnType<typeof member>[]) => candidatesOf(members).map(({ memberId }) => memberId)
+    expect(candidates(member('a', true), member('b', false))).toEqual(['b'])
+    expect(candidates(member('a', true), member('b', true))).toEqual(['a', 'b'])
   })
   it('is understood of a release that knows no standbys, and of one that says nothing sensible', () => {
     const [older, odd] = decodeMembers([

@@ -100,4 +100,12 @@ export const switchCodes: readonly FaultEntry[] = [
     cure: 'Give the command again.',
     example: 'the switch 14 is abandoned: it was not decided within 30000 ms, and the command that opened it has not ended it',
   },
+  {
+    code: 'MR5084',
+    title: 'A reset waits for an open switch',
+    story:
+      'Offsets were moved back while a switch between two versions is open. Both versions must stand at one place, so nothing is reset before the switch is decided; the task is acquired again until then.',
+    cure: 'Nothing: the switch ends by itself. A shadow that has read beyond the new offsets must be dropped and started again (MR2065).',
+    example: "page.0: somebody moved the group's offsets back, and the switch 14 from v1 to v2 is open",
+  },
 ]

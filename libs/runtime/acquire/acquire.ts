@@ -35,7 +35,7 @@ import { commitStart, firstRecord } from './start-commit.ts'
 import { takeOver } from '../switch/take-over.ts'
 import type { TakeOverContext } from '../switch/take-over.ts'
 import { Suppressed } from '../switch/handover.ts'
-import { nextOf } from '../switch/next-of.ts'
+import { nextOf, refuseResetInSwitch } from '../switch/next-of.ts'
 import type { Continuation } from '../switch/task-switch.ts'
 import type { VersionSwitch } from '../switch/version-switch.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
@@ -285,6 +285,7 @@ async function settle(
     announced: announcedFor(control.announced, task, manyStages),
     isMovedElsewhere: () => context.isMovedBack(),
   })
+  if (decision.kind === 'announce' || decision.kind === 'reset') refuseResetInSwitch(context)
   if (decision.kind === 'announce') return decision.kind
   if (decision.kind === 'reset' && known !== undefined)
     return await startAnew(context, producer, opened, { ...restored, commitRecord: known }, decision)

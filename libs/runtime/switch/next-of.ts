@@ -11,6 +11,18 @@ export interface NextContext {
   readonly signal: AbortSignal
 }
 
+/** The live version cannot be reset while a switch is open: the shadow would stand where it never comes again (hole S10). Tried again. */
+export function refuseResetInSwitch({ task, switching }: NextContext): void {
+  const { open } = switching.shared
+  if (open === undefined || (open.from !== switching.version && open.to !== switching.version)) return
+  throw new Fault(
+    'MR5084',
+    'acquire-again',
+    `${task.name}: somebody moved the group's offsets back, and the switch ${open.s} from v${open.from} to v${open.to} is open: the reset waits until it is decided`,
+    { place: { task: task.name } },
+  )
+}
+
 /** Fault MR5080 where its commit record and the shared topic contradict each other. */
 export async function nextOf(
   { task, switching, signal }: NextContext,

@@ -16,6 +16,7 @@ import { roleOf } from './shared-state.ts'
 import type { EndedSwitch, OpenSwitch, Purpose, SharedState } from './shared-state.ts'
 import { readShared, writeShared } from './shared-topic.ts'
 import type { SharedContext } from './shared-topic.ts'
+import { undrainedRecords } from './undrained.ts'
 import { CommitTail, externalPositions, tasksOfVersion } from './version-records.ts'
 import { lowestWatermark } from './version-switch.ts'
 
@@ -126,6 +127,10 @@ async function bringToHalt(
     }
     if (!(await live.until(() => isHalted(live, open.s), left()))) return notHalted(context, open, live, open.from)
     request.onStep('live-halted', `v${open.from}`)
+    if (request.fence) {
+      const left = await undrainedRecords(context, live)
+      if (left > 0) return undrained(context, open, left)
+    }
     const cut = await writeCut(context, open, live)
     request.onStep('cut', `${Object.keys(cut).length} partitions`)
     if (!(await next.until(() => isHalted(next, open.s), left()))) return notHalted(context, open, next, open.to)
@@ -167,6 +172,13 @@ function notHalted({ application }: SharedContext, open: OpenSwitch, tail: Commi
     `v${version} of ${application} did not halt within ${open.pauseMsMax} ms: ${names.join(', ')}${more} did not. The switch was abandoned and v${open.from} goes on as before. ${cure}`,
   )
 }
+
+const undrained = ({ application }: SharedContext, open: OpenSwitch, left: number): Fault =>
+  new Fault(
+    'MR2068',
+    'stop',
+    `v${open.from} of ${application} has at least ${left} records on their way between its stages, which nobody but its own workers can finish: their results would be lost. The switch was abandoned. Start a worker of v${open.from}, and promote without --fence when it has caught up`,
+  )
 
 /** The positions at which the live version stands, copied from its commit records, which cannot change before a decision. */
 async function writeCut(context: SharedContext, open: OpenSwitch, live: CommitTail): Promise<Readonly<Record<string, number>>> {

@@ -141,6 +141,45 @@ describe('versions side by side', () => {
     expect(pagesOf(values)).toEqual(sorted(range(0, 12, '')))
   })
 
+  it('S7: refuses to take the place of a version whose records are on their way between its stages', async () => {
+    world = await TwoVersions.open(staged(1, 'a:'), staged(2, 'b:'), { partitions: 2 })
+    await send(0, 6)
+    const { old } = await world.bothRun()
+    world.app.kill(old)
+    // The first stage works on, the second never gets to it.
+    const half = await world.startOld({
+      probe: (task) => {
+        if (task.startsWith('page.')) throw new Error('the second stage is broken')
+      },
+    })
+    await send(6, 12)
+    await world.app.until(
+      () => [...half.worker.tasks.values()].filter((task) => task.history.commits > 0).length === 2,
+      'the first stage has committed',
+    )
+    world.app.kill(half)
+    await expect(world.promote({ fence: true })).rejects.toThrow(/records on their way between its stages/)
+    await world.startOld()
+    await send(12, 14)
+    await world.app.until(async () => (await valuesIn('seen')).length === 14, 'the live version has finished what was on its way')
+    await world.rest()
+    expect((await world.promote()).decision).toBe('flip')
+    expect(pagesOf(await valuesIn('seen'))).toEqual(sorted(range(0, 14, '')))
+  })
+
+  it('S10: a live version whose offsets were moved back cannot be switched to a shadow that is ahead', async () => {
+    world = await TwoVersions.open(echo(1, 'a:'), echo(2, 'b:'), { partitions: 2 })
+    await send(0, 6)
+    const { old } = await world.bothRun()
+    await world.app.stop(old)
+    await world.app.moveOffsets({ 'clicks:0': 0, 'clicks:1': 0 })
+    const held = world.app.launch({ dies: { at: 'after-store-write', nth: 2 } })
+    // Its start ends with it.
+    held.ready.catch(() => undefined)
+    await world.app.until(() => held.seat.killed, 'it has begun anew, and died')
+    await expect(world.promote({ fence: true })).rejects.toThrow(/moved back while the shadow ran/)
+  })
+
   it('stops working when its replay is given up, and begins again', async () => {
     world = await TwoVersions.open(echo(1, 'a:'), echo(2, 'b:'), { partitions: 2 })
     await send(0, 6)

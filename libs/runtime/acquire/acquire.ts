@@ -285,7 +285,7 @@ async function settle(
     announced: announcedFor(control.announced, task, manyStages),
     isMovedElsewhere: () => context.isMovedBack(),
   })
-  if (decision.kind === 'announce' || decision.kind === 'reset') refuseResetInSwitch(context)
+  if (decision.kind === 'reset') refuseResetInSwitch(context)
   if (decision.kind === 'announce') return decision.kind
   if (decision.kind === 'reset' && known !== undefined)
     return await startAnew(context, producer, opened, { ...restored, commitRecord: known }, decision)

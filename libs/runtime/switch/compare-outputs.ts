@@ -5,7 +5,7 @@
  *     finals   by identity: step, key, and window or time of the timer
  *     events   as multisets for each key: the order across tasks is not a promise
  */
-import { sameValue } from './compare-values.ts'
+import { canonical, sameValue } from './compare-values.ts'
 import type { CompareRules } from './compare-values.ts'
 
 export interface ComparedRecord {
@@ -107,29 +107,33 @@ function finalsOf(records: readonly ComparedRecord[]): ReadonlyMap<string, Compa
 
 type EventPair = readonly [ComparedRecord | undefined, ComparedRecord | undefined]
 
-/** For each key: equal ones are paired first, what is left in the order of both. */
+/** For each key: those that are exactly the same are paired first, in linear time; what is left, in the order of both. */
 function eventPairs(live: readonly ComparedRecord[], next: readonly ComparedRecord[], rules: CompareRules): EventPair[] {
-  const waiting = byKey(next)
+  const waiting = byKey(next, (record) => `${record.key} ${canonical(record.value, rules)}`)
   const pairs: EventPair[] = []
   const left: ComparedRecord[] = []
   for (const record of live) {
     if (record.identity !== undefined) continue
-    const candidates = waiting.get(record.key) ?? []
-    const index = candidates.findIndex((one) => sameValue(record.value, one.value, rules))
-    if (index === -1) left.push(record)
-    else pairs.push([record, candidates.splice(index, 1)[0]])
+    const same = waiting.get(`${record.key} ${canonical(record.value, rules)}`)?.pop()
+    if (same === undefined) left.push(record)
+    else pairs.push([record, same])
   }
-  for (const record of left) pairs.push([record, waiting.get(record.key)?.shift()])
-  for (const others of waiting.values()) for (const record of others) pairs.push([undefined, record])
+  const others = byKey(
+    [...waiting.values()].flat().toSorted((one, other) => other.timestamp - one.timestamp),
+    (record) => record.key,
+  )
+  for (const record of left) pairs.push([record, others.get(record.key)?.pop()])
+  for (const records of others.values()) for (const record of records) pairs.push([undefined, record])
   return pairs
 }
 
-function byKey(records: readonly ComparedRecord[]): Map<string, ComparedRecord[]> {
+function byKey(records: readonly ComparedRecord[], nameOf: (record: ComparedRecord) => string): Map<string, ComparedRecord[]> {
   const all = new Map<string, ComparedRecord[]>()
   for (const record of records) {
     if (record.identity !== undefined) continue
-    const list = all.get(record.key) ?? []
-    all.set(record.key, list)
+    const name = nameOf(record)
+    const list = all.get(name) ?? []
+    all.set(name, list)
     list.push(record)
   }
   return all

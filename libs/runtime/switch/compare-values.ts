@@ -28,3 +28,18 @@ export function sameValue(one: unknown, other: unknown, rules: CompareRules, pat
 
 const closeTo = (one: number, other: number, tolerance: number): boolean =>
   Math.abs(one - other) <= tolerance * Math.max(Math.abs(one), Math.abs(other))
+
+/** One text for values that are exactly the same, the ignored fields left out. */
+export function canonical(value: unknown, rules: CompareRules, path = ''): string {
+  if (value instanceof Date) return `date ${value.getTime()}`
+  if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString('base64')}`
+  if (typeof value !== 'object' || value === null) return typeof value === 'string' ? JSON.stringify(value) : String(value)
+  if (Array.isArray(value)) return `[${value.map((item) => canonical(item, rules, path)).join()}]`
+  if (value instanceof Map) return `map ${canonical([...value], rules, path)}`
+  const fields = Object.keys(value).toSorted((one, other) => (one < other ? -1 : 1))
+  const parts = fields.flatMap((name) => {
+    const at = path === '' ? name : `${path}.${name}`
+    return rules.ignored.includes(name) || rules.ignored.includes(at) ? [] : [`${name}:${canonical(Reflect.get(value, name), rules, at)}`]
+  })
+  return `{${parts.join()}}`
+}

@@ -65,14 +65,14 @@ export interface AcquireContext {
   /** A fault where an epoch was announced meanwhile that is newer than this one. */
   behind(epoch: number): Fault | undefined
   onFenced(): void
+  /** A commit record that stands in the log. */
+  onCommitRecord(record: CommitRecord): void
   onRestore(progress: RestoreProgress): void
   onNote(level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>): void
 }
 
 export interface Acquired {
   readonly status: CommitRecord['status']
-  /** The newest commit record that stood in the log. */
-  readonly found: CommitRecord | undefined
   readonly producer: TransactionalProducer
   readonly store: Store
   readonly state: TaskState
@@ -183,6 +183,7 @@ const findCommitRecord = async (context: AcquireContext, fences: ReadonlyMap<str
     stallMs: settings.restoreStallMs,
     signal,
     partition: { topic: task.commitTopic, partition: task.partition },
+    onRecord: (record) => context.onCommitRecord(record),
     until: fence === undefined ? undefined : fence + 1,
   })
 }
@@ -294,7 +295,7 @@ async function settle(
   const start = { ...unmarked, handover: over.handover }
   const ledger = new TaskLedger(task, { record: start, changelogs: restored.positions, acquisition })
   await opened.state.writeMark(markOf(start, restored.positions, [...task.changelogs.keys()], context.clock.now()))
-  const parts = { status: start.status, found: commitRecord, producer, store: opened.store, state: opened.state, ledger }
+  const parts = { status: start.status, producer, store: opened.store, state: opened.state, ledger }
   const acquired = { ...parts, time: timeOf(task, start), wasReset: false, leftOut: 0, suppressed: new Suppressed(over.suppress) }
   if (decision.kind === 'stay') return acquired
   if (decision.commit || next.changed) {
@@ -319,7 +320,7 @@ async function stay(
   const record = { ...(commitRecord ?? firstRecord(context, changelogs, 1)), status: next.status }
   const ledger = new TaskLedger(task, { record, changelogs: positions, acquisition })
   await state.writeMark(markOf(record, positions, [...task.changelogs.keys()], context.clock.now()))
-  const parts = { status: next.status, found: commitRecord, producer, store, state, ledger }
+  const parts = { status: next.status, producer, store, state, ledger }
   const acquired = { ...parts, time: timeOf(task, record), wasReset: false, leftOut: 0, suppressed: new Suppressed() }
   if (next.retire) await commitStart(context, acquired, new Map(task.inputs.map(({ id }) => [id, record.positions[id] ?? 0])), false)
   return acquired
@@ -364,7 +365,7 @@ async function startAnew(
   const { record } = ledger
   const facts = { task: task.name, epoch: record.epoch, positions: record.positions, before: commitRecord.positions }
   context.onNote('warn', `${task.name}: ${decision.why}; its state is cleared and begins anew, in epoch ${record.epoch}`, facts)
-  const parts = { status: record.status, found: commitRecord, producer, store, state, ledger }
+  const parts = { status: record.status, producer, store, state, ledger }
   return { ...parts, time: timeOf(task, record), wasReset: true, leftOut: decision.leftOut, suppressed: new Suppressed() }
 }
 

@@ -16,6 +16,8 @@ export interface NewestCommitRequest {
   readonly partition: TopicPartition
   /** Behind the last record to look at; default the high watermark of now, which waits for transactions that are open below it. */
   readonly until?: number | undefined
+  /** Called for every commit record that was looked at: at least the last 64 that compaction has left. */
+  readonly onRecord?: (record: CommitRecord) => void
 }
 
 /** How far before the end it is looked for first. */
@@ -36,7 +38,10 @@ export async function newestCommitRecord(request: NewestCommitRequest): Promise<
       signal: request.signal,
       onRecords: (records) => {
         for (const record of records) {
-          if (record.value !== null && record.key?.[0] === COMMIT_KEY[0]) found = decodeCommitRecord(record.value) ?? found
+          const decoded = record.value !== null && record.key?.[0] === COMMIT_KEY[0] ? decodeCommitRecord(record.value) : undefined
+          if (decoded === undefined) continue
+          found = decoded
+          request.onRecord?.(decoded)
         }
       },
     })

@@ -4,6 +4,7 @@
  */
 import { Fault } from '../../faults/fault.ts'
 import type { Acquired } from '../acquire/acquire.ts'
+import type { CommitRecord } from './commit-record.ts'
 import { NewerEpoch } from './decode.ts'
 import type { EffectRunner } from '../effects/effect-runner.ts'
 import { LocalTrouble } from './local-trouble.ts'
@@ -20,6 +21,8 @@ export class TaskRecovery {
   readonly #heartbeatIntervalMs: number
   #careful: Positions | undefined
   #unsettled: UnsettledLayer | undefined
+  /** Its commit record was seen in the log. */
+  #happened = false
   #failures = 0
   /** When other owners made this one powerless, monotonic ms, newest last. */
   #fencedAt: readonly number[] = []
@@ -53,6 +56,7 @@ export class TaskRecovery {
   /** A run has ended; `unsettled` was sent, and its answer is not known. */
   ended(unsettled: UnsettledLayer | undefined): void {
     this.#unsettled = unsettled
+    this.#happened = false
   }
 
   failed(error: unknown, now: number): FailureAnswer {
@@ -78,15 +82,21 @@ export class TaskRecovery {
     return answer
   }
 
+  /** A commit record stands in the log. */
+  stands({ n, acquisition }: Pick<CommitRecord, 'n' | 'acquisition'>): void {
+    const sent = this.#unsettled?.record
+    if (sent?.n === n && sent.acquisition === acquisition) this.#happened = true
+  }
+
   /**
-   * The barrier is passed. If the commit record that it found is that of the transaction without an answer, its records count (P5). Fault
-   * MR5065 when a record has an epoch that nobody announced.
+   * The barrier is passed. If it has seen the commit record of the transaction without an answer, also below those of another owner, its
+   * records count (P5). Fault MR5065 when a record has an epoch that nobody announced.
    */
-  acquired({ found, ledger, wasReset, leftOut }: Acquired, totals: TaskCounters, history: TaskHistory, effects: EffectRunner): void {
+  acquired({ ledger, wasReset, leftOut }: Acquired, totals: TaskCounters, history: TaskHistory, effects: EffectRunner): void {
     const layer = this.#unsettled
     this.#unsettled = undefined
     this.#lastCode = undefined
-    if (layer !== undefined && found?.n === layer.record.n && found.acquisition === layer.record.acquisition) {
+    if (layer !== undefined && this.#happened) {
       addCounts(totals, layer.counts)
       effects.make(layer.effects)
     }

@@ -183,8 +183,8 @@ export class Task {
       signal: this.#abort.signal,
       identity: () => context.identity(),
       onFenced: () => this.#move('fenced'),
+      onCommitRecord: (record) => this.#recovery.stands(record),
       onRestore: (progress) => this.restores.set(progress.step, progress),
-      onNote: (level, message, facts) => context.onNote(level, message, facts),
     })
     this.restores.clear()
     this.#held = held

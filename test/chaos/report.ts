@@ -1,6 +1,7 @@
 /** What a run has found, as a document and as lines for eyes. Pure. */
 import type { FaultDone } from './lanes.ts'
-import type { Check } from '../support/proof/verdict.ts'
+import { tableText } from '../support/proof/check.ts'
+import type { Check } from '../support/proof/check.ts'
 import type { Sample } from './watch.ts'
 import type { LogLine } from '../support/engine-worker.ts'
 
@@ -165,6 +166,6 @@ export function reportText(report: Report): string {
     ...Object.entries(report.errors).map(([text, count]) => `error ${count} x  ${text}`),
     ...report.unhandled.map((text) => `UNHANDLED  ${text}`),
     '',
-    ...report.checks.map(({ name, passed, note }) => `${passed ? 'ok    ' : 'FAILED'}  ${name}: ${note}`),
+    tableText(report.checks),
   ].join('\n')
 }

@@ -17,7 +17,8 @@ import { errorsOf, faultCounts, rebalancesOf, resources, restoresOf, transaction
 import type { LifeFacts, Report } from './report.ts'
 import { planFaults } from './schedule.ts'
 import { verdictOf } from '../support/proof/verdict.ts'
-import type { Check, Verdict } from '../support/proof/verdict.ts'
+import type { Check } from '../support/proof/check.ts'
+import type { Verdict } from '../support/proof/verdict.ts'
 import { Watch } from './watch.ts'
 
 const PARTITIONS = 4
@@ -74,7 +75,7 @@ export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequ
     const stallMs = watch.longestStallMs
     const failure = await quiet(rig, workers, feed, say)
     await watch.close()
-    const request = { rig, workers, inputPartitions: PARTITIONS, tasks: TASKS, say }
+    const request = { rig, workers, tasks: TASKS, say }
     const { checks, committed } = await verdictOf(request).catch(notVerified)
     const lives = workers.flatMap((worker) => worker.lives.map((life) => factsOf(life.name, life.worker.lines, life.worker.text)))
     const unhandled = unhandledOf(lives)

@@ -35,6 +35,8 @@ export interface WorkerStart {
   readonly seat?: string
   readonly words?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  /** As in EngineWorkerRequest. */
+  readonly program?: string | undefined
 }
 
 export interface ReadRecord extends LogRecord {
@@ -91,6 +93,7 @@ export class EngineRig {
   start(options: WorkerStart = {}): EngineWorker {
     const worker = new EngineWorker({
       module: this.#module,
+      program: options.program,
       environment: { [NAME_VARIABLE]: this.name, ...options.environment },
       words: [
         `--brokers=${this.brokers.join(',')}`,

@@ -14,6 +14,8 @@ export interface EngineWorkerRequest {
   /** Words behind `millrace run <module>`. */
   readonly words: readonly string[]
   readonly environment: Readonly<Record<string, string>>
+  /** In the place of the command, a path in the repository: the same command in a world that a test has changed. */
+  readonly program?: string | undefined
 }
 
 export interface LogLine {
@@ -43,8 +45,9 @@ export class EngineWorker {
 
   constructor(request: EngineWorkerRequest) {
     const begun = performance.now()
-    const program = join(repositoryRoot, 'node_modules/.bin/node')
-    this.#child = spawn(program, [join(repositoryRoot, 'libs/command/millrace.mjs'), 'run', request.module, ...request.words], {
+    const node = join(repositoryRoot, 'node_modules/.bin/node')
+    const program = join(repositoryRoot, request.program ?? 'libs/command/millrace.mjs')
+    this.#child = spawn(node, [program, 'run', request.module, ...request.words], {
       cwd: repositoryRoot,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...plainEnvironment(), ...request.environment },

@@ -1,6 +1,6 @@
 /**
- * Orders all the time, straight to the brokers. What could not be written is written again, perhaps twice: the oracle reads the input
- * topic, not this feed.
+ * Orders all the time, straight to the brokers, and garbage among them. What could not be written is written again, perhaps twice, under
+ * a new id each time: every record of the input has an id of its own (V1). The oracle reads the input topic, not this feed.
  */
 import { record } from '../engine-rig.ts'
 import { seededRandom } from '../ledger-orders.ts'
@@ -18,11 +18,16 @@ const REGIONS = 12
 /** Some orders come late, within what is allowed and beyond it. */
 const LATE_CHANCE = 0.02
 const LATE_MS_MAX = 20_000
+/** Records that must end as dead letters: no JSON, no value, no key. */
+const GARBAGE_CHANCE = 0.004
 
 export class ProofFeed {
   written = 0
   retries = 0
+  /** Of the next record that is written. */
   #id = 0
+  /** Orders made so far: their clock. */
+  #made = 0
   #wanted = false
   #loop: Promise<void> = Promise.resolve()
   readonly #log: Log
@@ -55,12 +60,12 @@ export class ProofFeed {
     await this.pause()
     const at = this.#time() + 3_600_000
     for (let partition = 0; partition < this.#partitions; partition++) {
-      await this.#write(partition, [orderRecord(`last-${partition}`, { id: this.#id++, region: 'last', at })])
+      await this.#write(partition, [{ key: `last-${partition}`, region: 'last', at }])
     }
   }
 
   #time(): number {
-    return EPOCH + Math.round((this.#id * 1_000) / this.#perSecond)
+    return EPOCH + Math.round((this.#made * 1_000) / this.#perSecond)
   }
 
   async #run(): Promise<void> {
@@ -72,28 +77,30 @@ export class ProofFeed {
       // After a time in which nothing could be written, what was missed comes at once, but not all of it.
       const now = before + ((performance.now() - begun) * this.#perSecond) / 1_000
       due = Math.min(now, due + this.#perSecond)
-      const batches = new Map<number, OutgoingRecord[]>()
+      const batches = new Map<number, Draft[]>()
       for (let left = Math.round(due - this.written); left > 0; left--) this.#order(batches)
       for (const [partition, records] of batches) await this.#write(partition, records)
       due = Math.max(due, this.written)
     }
   }
 
-  #order(batches: Map<number, OutgoingRecord[]>): void {
-    const account = (Math.floor(this.#id / BUSY_FOR_ORDERS) * 37 + Math.floor(this.#random() * BUSY)) % ACCOUNTS
+  #order(batches: Map<number, Draft[]>): void {
+    const account = (Math.floor(this.#made / BUSY_FOR_ORDERS) * 37 + Math.floor(this.#random() * BUSY)) % ACCOUNTS
     const late = this.#random() < LATE_CHANCE ? Math.floor(this.#random() * LATE_MS_MAX) : 0
-    const order: Order = { id: this.#id, region: `region-${Math.floor(this.#random() * REGIONS)}`, at: this.#time() - late }
-    this.#id++
+    const garbage = this.#random() < GARBAGE_CHANCE ? Math.floor(this.#random() * garbageKinds.length) : -1
+    const region = `region-${Math.floor(this.#random() * REGIONS)}`
     const partition = account % this.#partitions
     const list = batches.get(partition) ?? []
-    list.push(orderRecord(`account-${account}`, order))
+    list.push({ key: `account-${account}`, region, at: this.#time() - late, garbage: garbageKinds[garbage] })
     batches.set(partition, list)
+    this.#made++
   }
 
   /** Until it is there: brokers come back. */
-  async #write(partition: number, records: readonly OutgoingRecord[]): Promise<void> {
+  async #write(partition: number, drafts: readonly Draft[]): Promise<void> {
     for (;;) {
       try {
+        const records = drafts.map((draft) => recordOf(draft, this.#id++))
         await this.#log.append([{ topic: this.#topic, partition, records }])
         this.written += records.length
         return
@@ -105,4 +112,16 @@ export class ProofFeed {
   }
 }
 
-const orderRecord = (key: string, order: Order): OutgoingRecord => record(key, JSON.stringify(order), { timestamp: order.at })
+const garbageKinds = ['no JSON', 'no value', 'no key'] as const
+
+interface Draft extends Omit<Order, 'id'> {
+  readonly key: string
+  readonly garbage?: (typeof garbageKinds)[number] | undefined
+}
+
+function recordOf({ key, region, at, garbage }: Draft, id: number): OutgoingRecord {
+  const order: Order = { id, region, at }
+  const text = JSON.stringify(order)
+  const value = garbage === 'no JSON' ? text.slice(0, -1) : garbage === 'no value' ? null : text
+  return record(garbage === 'no key' ? null : key, value, { timestamp: at })
+}

@@ -23,6 +23,16 @@ export interface Expected extends Results {
 const shownLink = (kind: string, { n, hash }: Link): string => `${kind} ${n} ${hash}`
 const shownWindow = (region: string, { start, count, sum }: PerWindow): string => `${region} ${start} ${count} ${sum}`
 
+/** Undefined: garbage, which the topology must refuse. */
+export function orderOf({ key, value }: Pick<Line, 'key' | 'value'>): Order | undefined {
+  if (key === null || value === null) return undefined
+  try {
+    return JSON.parse(value) as Order // What our own feed writes is an order or no JSON.
+  } catch {
+    return undefined
+  }
+}
+
 /** The first stage on one partition. */
 class Partition {
   watermark = -Infinity
@@ -58,8 +68,10 @@ export function recompute(input: readonly Line[]): Expected {
     chains.set(key, list)
   }
   for (const line of input) {
+    const order = orderOf(line)
+    if (order === undefined) continue
     const key = String(line.key)
-    const { id, region, at } = JSON.parse(String(line.value)) as Order // Of our own feed.
+    const { id, region, at } = order
     const partition = partitions.get(line.partition) ?? new Partition()
     partitions.set(line.partition, partition)
     const stamp = partition.watermark
@@ -112,22 +124,29 @@ export function foundResults(chainLines: readonly Line[], regionLines: readonly 
 }
 
 /** The first differences, in words; empty: equal. */
-export function differences(found: Results, expected: Results): readonly string[] {
-  const all: string[] = []
-  const keys = new Set([...found.chains.keys(), ...expected.chains.keys()])
-  for (const key of keys) {
+export const differences = (found: Results, expected: Results): readonly string[] => [
+  ...chainDifferences(found, expected),
+  ...regionDifferences(found, expected),
+  ...windowDifferences(found, expected),
+]
+
+export const chainDifferences = (found: Results, expected: Results): readonly string[] =>
+  [...new Set([...found.chains.keys(), ...expected.chains.keys()])].flatMap((key) => {
     const difference = firstDifference(found.chains.get(key) ?? [], expected.chains.get(key) ?? [])
-    if (difference !== undefined) all.push(`chain of ${key}: ${difference}`)
-  }
-  for (const region of new Set([...found.regions.keys(), ...expected.regions.keys()])) {
+    return difference === undefined ? [] : [`chain of ${key}: ${difference}`]
+  })
+
+export const regionDifferences = (found: Results, expected: Results): readonly string[] =>
+  [...new Set([...found.regions.keys(), ...expected.regions.keys()])].flatMap((region) => {
     const [is, should] = [found.regions.get(region), expected.regions.get(region)]
     const difference = firstDifference(is?.counts ?? [], should?.counts ?? [])
-    if (difference !== undefined) all.push(`region ${region}: ${difference}`)
-    else if (is?.sum !== should?.sum) all.push(`region ${region}: sum ${is?.sum}, expected ${should?.sum}`)
-  }
+    if (difference !== undefined) return [`region ${region}: ${difference}`]
+    return is?.sum === should?.sum ? [] : [`region ${region}: sum ${is?.sum}, expected ${should?.sum}`]
+  })
+
+export function windowDifferences(found: Results, expected: Results): readonly string[] {
   const difference = firstDifference(found.windows, expected.windows)
-  if (difference !== undefined) all.push(`windows: ${difference}`)
-  return all
+  return difference === undefined ? [] : [`windows: ${difference}`]
 }
 
 function firstDifference(found: readonly unknown[], expected: readonly unknown[]): string | undefined {

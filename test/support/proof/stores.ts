@@ -5,13 +5,16 @@ import { keyFromBytes } from '../../../libs/dataflow/key-bytes.ts'
 import { toKeyBytes } from '../../../libs/dataflow/cells.ts'
 import { decodeStored } from '../../../libs/dataflow/state-version.ts'
 import { inspectStore, inspectTasks } from '../../../libs/state/inspect.ts'
+import type { InspectedEntry } from '../../../libs/state/inspection.ts'
+import { STEP_BYTES, cellPrefix, mapPrefix, timeBytes } from '../../../libs/state/key-layout.ts'
+import type { CellKind } from '../../../libs/state/local-mark.ts'
 
 export interface StoreDump {
   readonly task: string
   readonly n: number
   readonly positions: Readonly<Record<string, number>>
-  /** `step cell` → entries as `key name time` → value, in hexadecimal. */
-  readonly cells: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Step → what its changelog must say: key → value, both in base64. */
+  readonly steps: ReadonlyMap<string, ReadonlyMap<string, string>>
 }
 
 /** Every task's store below the folder of one state directory; those that cannot be opened are told to `onBroken`. */
@@ -44,31 +47,40 @@ async function dumpStore(seat: string, task: string): Promise<StoreDump | undefi
   const store = await inspectStore(seat, task)
   try {
     if (store.mark === undefined || !store.mark.complete) return undefined
-    const cells = new Map<string, ReadonlyMap<string, string>>()
-    for (const { step, cells: ofStep } of store.steps) {
-      for (const cell of ofStep.keys()) {
-        const entries = store
-          .scan(step, cell, Infinity)
-          .map(({ key, name, time, value }): [string, string] => [`${hex(key)} ${hex(name ?? new Uint8Array())} ${time ?? ''}`, hex(value)])
-        if (entries.length > 0) cells.set(`${step} ${cell}`, new Map(entries))
-      }
+    const steps = new Map<string, ReadonlyMap<string, string>>()
+    for (const { step, cells } of store.steps) {
+      const entries = [...cells].flatMap(([cell, kind]) =>
+        store.scan(step, cell, Infinity).map((entry): [string, string] => [base64(changelogKey(cell, kind, entry)), base64(entry.value)]),
+      )
+      steps.set(step, new Map(entries))
     }
-    return { task, n: store.mark.n, positions: store.mark.positions, cells }
+    return { task, n: store.mark.n, positions: store.mark.positions, steps }
   } finally {
     await store.close()
   }
 }
 
-/** The values of one cell over all stores, by key, as the topology wrote them. */
-export function valuesOf(dumps: readonly StoreDump[], step: string, cell: string): ReadonlyMap<string, unknown> {
+/** Behind the number of the step, a local key is the changelog's. */
+function changelogKey(cell: string, kind: CellKind, { key, name, time }: InspectedEntry): Uint8Array {
+  const entry: Record<CellKind, () => Uint8Array> = {
+    value: () => key,
+    map: () => Buffer.concat([Buffer.from(mapPrefix(toKeyBytes(key)), 'latin1'), name ?? Buffer.alloc(0)]),
+    timed: () => Buffer.concat([Buffer.from(timeBytes(time ?? 0), 'latin1'), key]),
+  }
+  return Buffer.concat([cellPrefix(1, cell).subarray(STEP_BYTES), entry[kind]()])
+}
+
+/** The values of a value cell by key, as the topology wrote them. `entries`: of a store or of a changelog, in base64. */
+export function valuesOf(entries: Iterable<readonly [key: string, value: string]>, cell: string): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>()
-  for (const dump of dumps) {
-    for (const [key, value] of dump.cells.get(`${step} ${cell}`) ?? []) {
-      const [keyText = ''] = key.split(' ')
-      found.set(String(keyFromBytes(toKeyBytes(Buffer.from(keyText, 'hex')))), decodeStored(Buffer.from(value, 'hex')).value)
-    }
+  const prefix = cellPrefix(1, cell).subarray(STEP_BYTES)
+  for (const [key, value] of entries) {
+    const bytes = Buffer.from(key, 'base64')
+    if (Buffer.compare(bytes.subarray(0, prefix.length), prefix) !== 0) continue
+    const name = String(keyFromBytes(toKeyBytes(bytes.subarray(prefix.length))))
+    found.set(name, decodeStored(Buffer.from(value, 'base64')).value)
   }
   return found
 }
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')

@@ -1,35 +1,23 @@
-/** V1 to V8 of reliability.md at the end of a run: all faults are over, everything is drained. */
-import { readWithConsoleConsumer } from '../../../services/demo/console-consumer.ts'
-import type { Line } from '../../../services/demo/console-consumer.ts'
+/**
+ * The verifier: V1 to V8 of reliability.md at the end of a run, when all faults are over and everything is drained. It reads by
+ * Kafka's own Java client (IndependentReader.java). That it finds what it is for: test/integration/proof/verifier.test.ts (V9).
+ */
+import type { Log } from '../../../libs/runtime/ports/log.ts'
 import type { EngineRig } from '../engine-rig.ts'
-import { textOf } from '../engine-rig.ts'
-import { eventually } from '../eventually.ts'
-import { kafkaTool } from '../kafka-tool.ts'
-import { differences, foundResults, recompute } from './oracle.ts'
+import { check } from './check.ts'
+import type { Check } from './check.ts'
+import { IndependentReader } from './independent-reader.ts'
+import type { SeenEntry, SeenRecord } from './independent-reader.ts'
+import { openChecks, sameRecords } from './log-checks.ts'
 import type { Expected } from './oracle.ts'
-import { dumpStores, valuesOf } from './stores.ts'
+import { outputChecks } from './output-checks.ts'
+import { changelogsAgainstOracle, newestOf, positionsAgainstGroup, storesAgainstChangelogs, storesAgainstRebuilt } from './state-checks.ts'
+import { dumpStores } from './stores.ts'
 import type { StoreDump } from './stores.ts'
 
-/**
- * The console consumer ends when nothing came for so long, which on a busy machine may be before anything came. Where it has fewer records
- * than our own reader it is asked again with more patience; what it then still lacks is a difference.
- */
-const QUIET_MS = [5_000, 20_000, 60_000]
+/** More than the transaction time-out of workers (10 s) and the broker's look for such (10 s). */
 const TRANSACTIONS_END_WITHIN_MS = 60_000
 const REBUILT_WITHIN_MS = 180_000
-const DIFFERENCES_SHOWN = 5
-
-export interface Check {
-  readonly name: string
-  readonly passed: boolean
-  readonly note: string
-}
-
-const check = (name: string, faults: readonly string[], note: string): Check => ({
-  name,
-  passed: faults.length === 0,
-  note: faults.length === 0 ? note : `${faults.length} differences: ${faults.slice(0, DIFFERENCES_SHOWN).join('; ')}`,
-})
 
 /** A worker that runs at the end; `down` ends it and answers its exit code. */
 export interface ProvedWorker {
@@ -40,9 +28,15 @@ export interface ProvedWorker {
 export interface VerdictRequest {
   readonly rig: EngineRig
   readonly workers: readonly ProvedWorker[]
-  readonly inputPartitions: number
   readonly tasks: number
   readonly say: (text: string) => void
+  /** Also whether a worker with an empty disk rebuilds the same stores. Default true. */
+  readonly withRebuild?: boolean
+  /** Our reader, which V6 holds against Kafka's. Default: that of the rig. */
+  readonly ours?: Pick<Log, 'openReader'>
+  /** Read in the place of these topics of the topology: how the verifier itself is tested. */
+  readonly instead?: Readonly<Partial<Record<'chains' | 'regions' | 'windows', string>>>
+  readonly transactionsEndWithinMs?: number
 }
 
 export interface Verdict {
@@ -53,159 +47,93 @@ export interface Verdict {
 
 /** Ends the workers. Every check that can still be made is made, also after one has failed. */
 export async function verdictOf(request: VerdictRequest): Promise<Verdict> {
-  const { rig, say } = request
-  say('verify: transactions')
-  const checks = [await noOpenTransactions(rig), await noOngoing(rig)]
-  const exits = await Promise.all(request.workers.map((worker) => worker.down('SIGTERM')))
-  checks.push(
-    check(
-      'all workers end with code 0',
-      exits.filter((code) => code !== 0).map((code) => `code ${code}`),
-      `${exits.length} workers`,
-    ),
-  )
-  say('verify: outputs against the input')
-  const [input, chains, regions, windows] = [
-    await readIndependently(rig, 'orders'),
-    await readIndependently(rig, 'chains'),
-    await readIndependently(rig, 'regions'),
-    await readIndependently(rig, 'windows'),
-  ]
-  const expected = recompute(input)
-  const note = `${input.length} inputs, ${chains.length} links (${expected.quiets} of timers), ${regions.length} counts, ${windows.length} windows, ${expected.late} late`
-  checks.push(check('V1-V3 outputs equal the oracle', differences(foundResults(chains, regions, windows), expected), note))
-  checks.push(await sameReaders(rig, chains))
-  say('verify: state')
-  const state = await stateChecks(request, expected)
-  return { checks: [...checks, ...state.checks], committed: state.committed }
-}
-
-async function readIndependently(rig: EngineRig, name: string): Promise<readonly Line[]> {
-  const topic = rig.topic(name)
-  const wanted = (await rig.read(topic)).length
-  let lines: readonly Line[] = []
-  for (const quietMs of QUIET_MS) {
-    lines = await readWithConsoleConsumer(rig.brokers, topic, quietMs)
-    if (lines.length >= wanted) break
+  const { rig, workers, say } = request
+  const reader = await IndependentReader.open(rig.brokers)
+  try {
+    say('verify: transactions')
+    const open = await openChecks(reader, rig.name, request.transactionsEndWithinMs ?? TRANSACTIONS_END_WITHIN_MS)
+    const exits = await Promise.all(workers.map((worker) => worker.down('SIGTERM')))
+    const badEnds = exits.filter((code) => code !== 0).map((code) => `code ${code}`)
+    say('verify: every record of every topic')
+    const { records, changelogs, same } = await readEverything(reader, request)
+    const named = (name: string): readonly SeenRecord[] => records.get(name) ?? []
+    const { instead = {} } = request
+    const { checks, expected } = outputChecks({
+      orders: named(rig.topic('orders')),
+      chains: named(instead.chains ?? rig.topic('chains')),
+      regions: named(instead.regions ?? rig.topic('regions')),
+      windows: named(instead.windows ?? rig.topic('windows')),
+      deadLetters: named(rig.internal('dead-letters')),
+    })
+    say('verify: state')
+    const state = await stateChecks(reader, request, changelogs, expected)
+    const ends = check('all workers end with code 0', exits.length, badEnds, 'workers')
+    return { checks: [...checks, ...open, ...state.checks, same, ends], committed: state.committed }
+  } finally {
+    await reader.close()
   }
-  return lines
 }
 
-async function noOpenTransactions(rig: EngineRig): Promise<Check> {
-  let open: readonly string[] = []
-  await eventually(
-    async () => {
-      open = [...(await rig.openTransactions()), ...(await openIn(rig, '__consumer_offsets'))]
-      if (open.length > 0) throw new Error(open.join(', '))
-    },
-    TRANSACTIONS_END_WITHIN_MS,
-    500,
-  ).catch((error: unknown) => (open.length > 0 ? undefined : (open = [String(error)])))
-  return check('V4 last stable offset is the high watermark everywhere', open, 'no partition is held back')
+interface Everything {
+  /** Those whose contents are asked for. */
+  readonly records: ReadonlyMap<string, readonly SeenRecord[]>
+  readonly changelogs: ReadonlyMap<string, readonly SeenEntry[]>
+  /** V6. */
+  readonly same: Check
 }
 
-async function openIn(rig: EngineRig, topic: string): Promise<string[]> {
-  const count = (await rig.log.admin.describeTopics([topic])).get(topic)?.partitions ?? 0
-  const ranges = await rig.log.admin.ranges(Array.from({ length: count }, (_, partition) => ({ topic, partition })))
-  return [...ranges].filter(([, range]) => range.lastStable !== range.end).map(([id]) => id)
-}
-
-/** Workers still run and have nothing to do. */
-async function noOngoing(rig: EngineRig): Promise<Check> {
-  const text = await kafkaTool('org.apache.kafka.tools.TransactionsCommand', rig.brokers, 'list')
-  const ongoing = text.split('\n').filter((line) => line.includes(rig.name) && /\b(?:Ongoing|Prepare\w+)\b/u.test(line))
-  const count = text.split('\n').filter((line) => line.includes(rig.name)).length
-  return check('V7 no transaction is ongoing', ongoing, `${count} transactional ids`)
-}
-
-/** Our reader and Kafka's own see the same. */
-async function sameReaders(
-  rig: EngineRig,
-  lines: readonly { readonly partition: number; readonly value: string | null }[],
-): Promise<Check> {
-  const own = await rig.read(rig.topic('chains'))
-  const faults: string[] = []
-  for (const partition of new Set([...own, ...lines].map((one) => one.partition))) {
-    const theirs = lines.filter((line) => line.partition === partition).map(({ value }) => value)
-    const ours = own.filter((one) => one.partition === partition).map(({ value }) => textOf(value))
-    const at = ours.findIndex((value, index) => value !== theirs[index])
-    if (ours.length !== theirs.length || at >= 0) faults.push(`partition ${partition}: ${ours.length} and ${theirs.length}, from ${at}`)
+async function readEverything(reader: IndependentReader, { rig, ours = rig.log }: VerdictRequest): Promise<Everything> {
+  const ranges = (await reader.ranges(rig.name)).filter(({ topic }) => topic.startsWith(rig.name))
+  const topics = Map.groupBy(ranges, ({ topic }) => topic)
+  const records = new Map<string, readonly SeenRecord[]>()
+  const changelogs = new Map<string, readonly SeenEntry[]>()
+  const differences: string[] = []
+  let compared = 0
+  for (const [topic, partitions] of topics) {
+    const seen = await reader.records(topic)
+    const found = await sameRecords(ours, partitions, seen)
+    compared += found.compared
+    differences.push(...found.differences)
+    const step = changelogOf(rig, topic)
+    if (step !== undefined) changelogs.set(step, await reader.state(topic))
+    else records.set(topic, seen)
   }
-  return check("V6 our reader and Kafka's own agree", faults, `${own.length} records`)
+  const same = check("V6 our reader sees what Kafka's own sees", compared, differences, `records of ${topics.size} topics`)
+  return { records, changelogs, same }
 }
 
-async function stateChecks({ rig, workers, tasks, inputPartitions, say }: VerdictRequest, expected: Expected): Promise<Verdict> {
+/** The step whose changelog it is. */
+function changelogOf(rig: EngineRig, topic: string): string | undefined {
+  const [prefix, suffix] = [`${rig.group}.`, '.changelog']
+  return topic.startsWith(prefix) && topic.endsWith(suffix) ? topic.slice(prefix.length, -suffix.length) : undefined
+}
+
+async function stateChecks(
+  reader: IndependentReader,
+  request: VerdictRequest,
+  changelogs: ReadonlyMap<string, readonly SeenEntry[]>,
+  expected: Expected,
+): Promise<Verdict> {
+  const { rig, workers, tasks } = request
   const broken: string[] = []
-  const onBroken = (text: string): unknown => broken.push(text)
   const local: StoreDump[] = []
-  for (const worker of workers) local.push(...(await dumpStores(`${rig.directory}/${worker.seat}`, onBroken)))
+  for (const worker of workers) local.push(...(await dumpStores(`${rig.directory}/${worker.seat}`, (text) => broken.push(text))))
   const newest = newestOf(local)
-  const committed = await rig.log.admin.committed(
-    rig.group,
-    [rig.topic('orders'), rig.internal('by-region.repartition')].flatMap((topic) =>
-      Array.from({ length: inputPartitions }, (_, partition) => ({ topic, partition })),
-    ),
-  )
-  const stale: string[] = []
-  for (const { task, positions } of newest) {
-    for (const [id, position] of Object.entries(positions)) {
-      const group = [...committed].find(([name]) => name === id)?.[1].position
-      if (group !== position) stale.push(`${task}: ${id} is ${position} in the state and ${group} in the group`)
-    }
-  }
-  if (newest.length !== tasks) stale.push(`${newest.length} of ${tasks} tasks have a store: ${newest.map(({ task }) => task).join(', ')}`)
-  say('verify: state from changelogs alone')
-  const rebuilt = await rebuild(rig, tasks, onBroken)
   const checks = [
-    check('V8 positions in the state are those of the group', stale, `${newest.length} tasks, ${committed.size} inputs`),
-    check('V5 local state equals the changelogs', [...storeDifferences(newest, rebuilt), ...broken], `${entriesOf(rebuilt)} entries`),
-    check('V5 state equals the oracle', oracleDifferences(rebuilt, expected), `${expected.lastLinks.size} keys`),
+    storesAgainstChangelogs(newest, changelogs, broken),
+    changelogsAgainstOracle(changelogs, expected),
+    positionsAgainstGroup(newest, tasks, await reader.positions(rig.group)),
   ]
+  if (request.withRebuild !== false) checks.push(await rebuilt(request, newest))
   return { checks, committed: newest.reduce((sum, { n }) => sum + n, 0) }
 }
 
-/** Of several stores of a task the one with the last commit: others are what a take-over has left. */
-function newestOf(dumps: readonly StoreDump[]): StoreDump[] {
-  const found = new Map<string, StoreDump>()
-  for (const dump of dumps) if (dump.n >= (found.get(dump.task)?.n ?? -1)) found.set(dump.task, dump)
-  return [...found.values()]
-}
-
 /** A worker with an empty disk has nothing but the changelogs. */
-async function rebuild(rig: EngineRig, tasks: number, onBroken: (text: string) => void): Promise<StoreDump[]> {
+async function rebuilt({ rig, tasks, say }: VerdictRequest, newest: readonly StoreDump[]): Promise<Check> {
+  say('verify: state from changelogs alone')
+  const broken: string[] = []
   const worker = rig.start({ seat: 'rebuilt' })
   await rig.running(worker, tasks, REBUILT_WITHIN_MS)
   await worker.stop()
-  return dumpStores(`${rig.directory}/rebuilt`, onBroken)
-}
-
-const entriesOf = (dumps: readonly StoreDump[]): number =>
-  dumps.flatMap(({ cells }) => [...cells.values()]).reduce((sum, cell) => sum + cell.size, 0)
-
-function storeDifferences(one: readonly StoreDump[], other: readonly StoreDump[]): string[] {
-  const faults: string[] = []
-  for (const { task, cells } of one) {
-    const theirs = other.find((dump) => dump.task === task)?.cells ?? new Map<string, ReadonlyMap<string, string>>()
-    for (const name of new Set([...cells.keys(), ...theirs.keys()])) {
-      const [left, right] = [cells.get(name), theirs.get(name)]
-      const keys = new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])
-      for (const key of keys) {
-        if (left?.get(key) !== right?.get(key))
-          faults.push(`${task} ${name} ${key}: ${left?.get(key)} on disk, ${right?.get(key)} in the log`)
-      }
-    }
-  }
-  return faults
-}
-
-function oracleDifferences(dumps: readonly StoreDump[], expected: Expected): string[] {
-  const compare = (what: string, found: ReadonlyMap<string, unknown>, should: ReadonlyMap<string, unknown>): string[] =>
-    [...new Set([...found.keys(), ...should.keys()])].flatMap((key) => {
-      const [is, wanted] = [JSON.stringify(found.get(key)), JSON.stringify(should.get(key))]
-      return is === wanted ? [] : [`${what} ${key}: ${is}, expected ${wanted}`]
-    })
-  return [
-    ...compare('chain', valuesOf(dumps, 'chain', 'last'), expected.lastLinks),
-    ...compare('region', valuesOf(dumps, 'region', 'last'), expected.lastRegions),
-  ]
+  return storesAgainstRebuilt(newest, await dumpStores(`${rig.directory}/rebuilt`, (text) => broken.push(text)), broken)
 }

@@ -1,0 +1,110 @@
+/**
+ * Two workers under load that are killed with -9 at fail-points which a seed chooses, again and again, and then are left in peace until
+ * everything is processed. What was processed is for the verdict to say.
+ */
+import { failPoints } from '../../../libs/faults/fail-points.ts'
+import type { FailPoint } from '../../../libs/faults/fail-points.ts'
+import type { EngineRig } from '../engine-rig.ts'
+import type { EngineWorker } from '../engine-worker.ts'
+import { eventually } from '../eventually.ts'
+import { seededRandom } from '../ledger-orders.ts'
+import { ProofFeed } from './feed.ts'
+import type { ProvedWorker } from './verdict.ts'
+
+const WORKERS = 2
+/** A point that is not reached by then (no rebalance, nothing to abort) is replaced by a kill at whatever moment that is. */
+const REACHED_WITHIN_MS = 8_000
+const RUNNING_WITHIN_MS = 90_000
+const DRAINED_WITHIN_MS = 120_000
+const COUNT_MAX = 6
+
+/** Those that a run without resets comes by. */
+const reachable = (Object.keys(failPoints) as FailPoint[]).filter((point) => !point.startsWith('announce:') && point !== 'wiping')
+
+export interface KillsRequest {
+  readonly rig: EngineRig
+  readonly partitions: number
+  readonly seed: number
+  /** Orders a second. */
+  readonly rate: number
+  /** Of each worker. */
+  readonly kills: number
+  readonly say: (text: string) => void
+  /** Only these. Default: all that can be reached. */
+  readonly points?: readonly FailPoint[]
+  readonly program?: string
+}
+
+export interface KillsDone {
+  readonly workers: readonly ProvedWorker[]
+  /** Where workers died → how often. */
+  readonly kills: ReadonlyMap<string, number>
+  readonly written: number
+}
+
+export async function runUnderKills(request: KillsRequest): Promise<KillsDone> {
+  const { rig, partitions, seed, rate, say } = request
+  const tasks = 2 * partitions
+  const feed = new ProofFeed(rig.log, rig.topic('orders'), { partitions, perSecond: rate, seed })
+  const kills = new Map<string, number>()
+  feed.start()
+  try {
+    const lanes = Array.from({ length: WORKERS }, (_, index) => killAgainAndAgain(request, index, kills))
+    const workers = await Promise.all(lanes)
+    say('no more kills')
+    await allRun(workers, tasks)
+    await feed.stop()
+    await rig.drained(
+      [
+        [rig.topic('orders'), partitions],
+        [rig.internal('by-region.repartition'), partitions],
+      ],
+      DRAINED_WITHIN_MS,
+    )
+    say(`everything is processed: ${feed.written} input records`)
+    const proved = workers.map((worker, index) => ({ seat: seatOf(index), down: async () => (await worker.stop()).code }))
+    return { workers: proved, kills, written: feed.written }
+  } finally {
+    await feed.pause()
+  }
+}
+
+const seatOf = (index: number): string => `worker-${index}`
+
+/** Answers the worker that lives on. */
+async function killAgainAndAgain(request: KillsRequest, index: number, kills: Map<string, number>): Promise<EngineWorker> {
+  const { rig, say, program, points = reachable } = request
+  const random = seededRandom(request.seed * WORKERS + index)
+  for (let left = request.kills; left > 0; left--) {
+    const point = points[Math.floor(random() * points.length)] ?? 'after-send'
+    const count = 1 + Math.floor(random() * COUNT_MAX)
+    const worker = rig.start({ seat: seatOf(index), program, environment: { FAIL_POINT: `${point}:${count}` } })
+    const place = (await reached(worker)) ? point : 'at a random moment'
+    await worker.kill()
+    kills.set(place, (kills.get(place) ?? 0) + 1)
+    say(`worker ${index} killed: ${place}${place === point ? `, time ${count}` : ` (${point} was not reached)`}`)
+  }
+  return rig.start({ seat: seatOf(index), program })
+}
+
+async function reached(worker: EngineWorker): Promise<boolean> {
+  await worker.untilSaid('admin server listens').catch(() => undefined) // It may have died before.
+  const waited = new Promise<undefined>((resolve) => setTimeout(resolve, REACHED_WITHIN_MS, undefined).unref())
+  const end = await Promise.race([worker.ended, waited])
+  if (end !== undefined && end.signal !== 'SIGKILL') throw new Error(`a worker has ended by itself:\n${worker.lastLines(20)}`)
+  return end !== undefined
+}
+
+async function allRun(workers: readonly EngineWorker[], tasks: number): Promise<void> {
+  await eventually(
+    async () => {
+      const found = (await Promise.all(workers.map((worker) => worker.status()))).flatMap((status) => status.tasks)
+      if (found.length === tasks && found.every(({ state }) => state === 'running')) return
+      throw new Error(
+        `not all ${tasks} tasks run: ${found.map(({ name, state, fault }) => `${name} ${state} ${fault?.message ?? ''}`).join(', ')}`,
+      )
+    },
+    RUNNING_WITHIN_MS,
+    200,
+  )
+}

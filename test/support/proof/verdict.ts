@@ -37,6 +37,8 @@ export interface VerdictRequest {
   /** Read in the place of these topics of the topology: how the verifier itself is tested. */
   readonly instead?: Readonly<Partial<Record<'chains' | 'regions' | 'windows', string>>>
   readonly transactionsEndWithinMs?: number
+  /** Stays open, for several verdicts. Default: one of its own. */
+  readonly reader?: IndependentReader
 }
 
 export interface Verdict {
@@ -47,31 +49,36 @@ export interface Verdict {
 
 /** Ends the workers. Every check that can still be made is made, also after one has failed. */
 export async function verdictOf(request: VerdictRequest): Promise<Verdict> {
-  const { rig, workers, say } = request
-  const reader = await IndependentReader.open(rig.brokers)
+  if (request.reader !== undefined) return await verdictBy(request.reader, request)
+  const reader = await IndependentReader.open(request.rig.brokers)
   try {
-    say('verify: transactions')
-    const open = await openChecks(reader, rig.name, request.transactionsEndWithinMs ?? TRANSACTIONS_END_WITHIN_MS)
-    const exits = await Promise.all(workers.map((worker) => worker.down('SIGTERM')))
-    const badEnds = exits.filter((code) => code !== 0).map((code) => `code ${code}`)
-    say('verify: every record of every topic')
-    const { records, changelogs, same } = await readEverything(reader, request)
-    const named = (name: string): readonly SeenRecord[] => records.get(name) ?? []
-    const { instead = {} } = request
-    const { checks, expected } = outputChecks({
-      orders: named(rig.topic('orders')),
-      chains: named(instead.chains ?? rig.topic('chains')),
-      regions: named(instead.regions ?? rig.topic('regions')),
-      windows: named(instead.windows ?? rig.topic('windows')),
-      deadLetters: named(rig.internal('dead-letters')),
-    })
-    say('verify: state')
-    const state = await stateChecks(reader, request, changelogs, expected)
-    const ends = check('all workers end with code 0', exits.length, badEnds, 'workers')
-    return { checks: [...checks, ...open, ...state.checks, same, ends], committed: state.committed }
+    return await verdictBy(reader, request)
   } finally {
     await reader.close()
   }
+}
+
+async function verdictBy(reader: IndependentReader, request: VerdictRequest): Promise<Verdict> {
+  const { rig, workers, say } = request
+  say('verify: transactions')
+  const open = await openChecks(reader, rig.name, request.transactionsEndWithinMs ?? TRANSACTIONS_END_WITHIN_MS)
+  const exits = await Promise.all(workers.map((worker) => worker.down('SIGTERM')))
+  const badEnds = exits.filter((code) => code !== 0).map((code) => `code ${code}`)
+  say('verify: every record of every topic')
+  const { records, changelogs, same } = await readEverything(reader, request)
+  const named = (name: string): readonly SeenRecord[] => records.get(name) ?? []
+  const { instead = {} } = request
+  const { checks, expected } = outputChecks({
+    orders: named(rig.topic('orders')),
+    chains: named(instead.chains ?? rig.topic('chains')),
+    regions: named(instead.regions ?? rig.topic('regions')),
+    windows: named(instead.windows ?? rig.topic('windows')),
+    deadLetters: named(rig.internal('dead-letters')),
+  })
+  say('verify: state')
+  const state = await stateChecks(reader, request, changelogs, expected)
+  const ends = check('all workers end with code 0', exits.length, badEnds, 'workers')
+  return { checks: [...checks, ...open, ...state.checks, same, ends], committed: state.committed }
 }
 
 interface Everything {

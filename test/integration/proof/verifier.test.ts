@@ -51,6 +51,7 @@ async function failures(more: Partial<VerdictRequest> = {}): Promise<readonly st
     transactionsEndWithinMs: TRANSACTIONS_END_WITHIN_MS,
     ...more,
   })
+  process.stderr.write(JSON.stringify(checks.filter(({passed})=>!passed).map(({name,note})=>name+note.slice(0,300)))+'\n')
   return checks.filter(({ passed }) => !passed).map(({ name }) => name)
 }
 

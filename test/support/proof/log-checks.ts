@@ -68,28 +68,31 @@ export async function sameRecords(
   ranges: readonly SeenRange[],
   theirs: readonly SeenRecord[],
 ): Promise<{ readonly compared: number; readonly differences: readonly string[] }> {
+  const found = await Promise.all(ranges.map((range) => samePartition(ours, range, theirs)))
+  return { compared: found.reduce((sum, { compared }) => sum + compared, 0), differences: found.flatMap(({ differences }) => differences) }
+}
+
+async function samePartition(
+  ours: Pick<Log, 'openReader'>,
+  range: SeenRange,
+  theirs: readonly SeenRecord[],
+): ReturnType<typeof sameRecords> {
+  const independent = new Map(
+    theirs
+      .filter(({ partition }) => partition === range.partition)
+      .map(({ offset, key, value }) => [offset, digest(bytesOf(key), bytesOf(value))]),
+  )
+  const own = await seenBy(ours, range)
+  const different = offsetsThatDiffer(own, independent)
   const differences: string[] = []
-  let compared = 0
-  for (const range of ranges) {
-    const independent = new Map(
-      theirs
-        .filter(({ partition }) => partition === range.partition)
-        .map(({ offset, key, value }) => [offset, digest(bytesOf(key), bytesOf(value))]),
-    )
-    const own = await seenBy(ours, range)
-    compared += independent.size
-    const different = offsetsThatDiffer(own, independent)
-    if (different.length === 0) continue
-    const again = await seenBy(ours, range)
-    for (const offset of different) {
-      if (independent.get(offset) === undefined && again.get(offset) === undefined) continue
-      const [is, should] = [own.get(offset), independent.get(offset)]
-      const what =
-        should === undefined ? 'only by our reader' : is === undefined ? "only by Kafka's reader" : 'by both, with different bytes'
-      differences.push(`${range.topic}:${range.partition}:${offset} is seen ${what}`)
-    }
+  const again = different.length === 0 ? own : await seenBy(ours, range)
+  for (const offset of different) {
+    if (independent.get(offset) === undefined && again.get(offset) === undefined) continue
+    const [is, should] = [own.get(offset), independent.get(offset)]
+    const what = should === undefined ? 'only by our reader' : is === undefined ? "only by Kafka's reader" : 'by both, with different bytes'
+    differences.push(`${range.topic}:${range.partition}:${offset} is seen ${what}`)
   }
-  return { compared, differences }
+  return { compared: independent.size, differences }
 }
 
 const offsetsThatDiffer = (one: Seen, other: Seen): number[] =>

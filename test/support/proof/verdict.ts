@@ -96,14 +96,17 @@ async function readEverything(reader: IndependentReader, { rig, ours = rig.log }
   const changelogs = new Map<string, readonly SeenEntry[]>()
   const differences: string[] = []
   let compared = 0
+  const comparing: ReturnType<typeof sameRecords>[] = []
   for (const [topic, partitions] of topics) {
     const seen = await reader.records(topic)
-    const found = await sameRecords(ours, partitions, seen)
-    compared += found.compared
-    differences.push(...found.differences)
+    comparing.push(sameRecords(ours, partitions, seen))
     const step = changelogOf(rig, topic)
     if (step !== undefined) changelogs.set(step, await reader.state(topic))
     else records.set(topic, seen)
+  }
+  for (const found of await Promise.all(comparing)) {
+    compared += found.compared
+    differences.push(...found.differences)
   }
   const same = check("V6 our reader sees what Kafka's own sees", compared, differences, `records of ${topics.size} topics`)
   return { records, changelogs, same }

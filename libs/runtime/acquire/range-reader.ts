@@ -23,7 +23,7 @@ export interface RangeRequest {
 /** Batches that may wait for the consumer before reading is paused. */
 const WAITING_MAX = 8
 
-export async function readRange(log: Pick<Log, 'openReader'>, clock: Clock, request: RangeRequest): Promise<void> {
+export async function readRange(log: Log, clock: Clock, request: RangeRequest): Promise<void> {
   if (request.from >= request.until) return
   const waiting: FetchedBatch[] = []
   let failure: Error | undefined

@@ -23,6 +23,8 @@ const GARBAGE_CHANCE = 0.004
 
 export class ProofFeed {
   written = 0
+  /** Event time of the last orders, an hour after all others; undefined before `stop`. */
+  lastAt: number | undefined
   retries = 0
   /** Of the next record that is written. */
   #id = 0
@@ -59,6 +61,7 @@ export class ProofFeed {
   async stop(): Promise<void> {
     await this.pause()
     const at = this.#time() + 3_600_000
+    this.lastAt = at
     for (let partition = 0; partition < this.#partitions; partition++) {
       await this.#write(partition, [{ key: `last-${partition}`, region: 'last', at }])
     }

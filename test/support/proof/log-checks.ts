@@ -64,7 +64,7 @@ type Seen = ReadonlyMap<number, number>
 
 /** One topic, of which nothing is written any more. Compaction may take records away between two looks: what both have lost is no difference. */
 export async function sameRecords(
-  ours: Pick<Log, 'openReader'>,
+  ours: Log,
   ranges: readonly SeenRange[],
   theirs: readonly SeenRecord[],
 ): Promise<{ readonly compared: number; readonly differences: readonly string[] }> {
@@ -72,11 +72,7 @@ export async function sameRecords(
   return { compared: found.reduce((sum, { compared }) => sum + compared, 0), differences: found.flatMap(({ differences }) => differences) }
 }
 
-async function samePartition(
-  ours: Pick<Log, 'openReader'>,
-  range: SeenRange,
-  theirs: readonly SeenRecord[],
-): ReturnType<typeof sameRecords> {
+async function samePartition(ours: Log, range: SeenRange, theirs: readonly SeenRecord[]): ReturnType<typeof sameRecords> {
   const independent = new Map(
     theirs
       .filter(({ partition }) => partition === range.partition)
@@ -98,7 +94,7 @@ async function samePartition(
 const offsetsThatDiffer = (one: Seen, other: Seen): number[] =>
   [...new Set([...one.keys(), ...other.keys()])].filter((offset) => one.get(offset) !== other.get(offset)).toSorted((a, b) => a - b)
 
-async function seenBy(log: Pick<Log, 'openReader'>, { topic, partition, start, stable }: SeenRange): Promise<Seen> {
+async function seenBy(log: Log, { topic, partition, start, stable }: SeenRange): Promise<Seen> {
   const found = new Map<number, number>()
   await readRange(log, systemClock, {
     partition: { topic, partition },

@@ -33,7 +33,7 @@ export interface VerdictRequest {
   /** Also whether a worker with an empty disk rebuilds the same stores. Default true. */
   readonly withRebuild?: boolean
   /** Our reader, which V6 holds against Kafka's. Default: that of the rig. */
-  readonly ours?: Pick<Log, 'openReader'>
+  readonly ours?: Log
   /** Read in the place of these topics of the topology: how the verifier itself is tested. */
   readonly instead?: Readonly<Partial<Record<'chains' | 'regions' | 'windows', string>>>
   readonly transactionsEndWithinMs?: number

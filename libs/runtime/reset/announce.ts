@@ -16,8 +16,7 @@ import type { Announcement, AnnounceStep } from './announcement.ts'
 import { readApplication } from './application-view.ts'
 import type { ApplicationContext, ApplicationPartition, ApplicationView } from './application-view.ts'
 import { judgeMove } from './moves.ts'
-import { sharedTopic } from '../switch/shared-state.ts'
-import { readShared } from '../switch/shared-topic.ts'
+import { checkNoSwitch, checkStatus } from './no-switch.ts'
 import { encodeMarker } from '../task/commit-record.ts'
 import type { GroupIdentity, PositionToCommit, TransactionalProducer } from '../ports/log.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -77,7 +76,7 @@ async function chosen(
   const { wiring, clock } = context
   const { control, group } = wiring.names
   try {
-    await checkSwitch(context)
+    await checkNoSwitch(context)
     const { stateId } = view.control.manifest ?? {}
     if (stateId === undefined) throw neverRan(group)
     checkStatus(group, view)
@@ -136,30 +135,6 @@ export function checkWithinLog(
   const below = concerned.filter((one) => one.position < one.logStart)
   if (below.length > 0 && onGap === 'fail') throw stopFault(group, { reason: 'gap', ids: below.map(({ id }) => id) })
 }
-
-/** A switch compares positions of two versions: neither of them may move meanwhile. */
-async function checkSwitch({ log, clock, wiring, settings, signal }: AnnounceContext): Promise<void> {
-  const { name, version } = wiring.plan
-  const topic = sharedTopic(name)
-  if (!(await log.admin.describeTopics([topic])).has(topic)) return
-  const { open } = await readShared({ log, clock, application: name, stallMs: settings.restoreStallMs, signal })
-  if (open?.from === version || open?.to === version)
-    throw inSwitch(wiring.names.group, `switch ${open.s} from v${open.from} to v${open.to} is open`)
-}
-
-function checkStatus(group: string, { commitRecords }: ApplicationView): void {
-  const switched = [...commitRecords].filter(([, record]) => record.status === 'halted' || record.status === 'retired')
-  if (switched.length === 0) return
-  const list = switched.map(([task, { status }]) => `${task} is ${status}`).join(', ')
-  throw inSwitch(group, list)
-}
-
-const inSwitch = (group: string, why: string): Fault =>
-  new Fault(
-    'MR5067',
-    'stop-task',
-    `${group} takes part in a switch of versions (${why}): a reset now would take the ground away from the other version, so nothing was changed. End the switch first, or reset the version that is live`,
-  )
 
 export const neverRan = (group: string): Fault =>
   new Fault(

@@ -54,7 +54,8 @@ export async function readApplication(context: ApplicationContext): Promise<Appl
     const facts = await gatherInputs({ ...context, identity: () => context.identity() }, inputs, record, committed)
     facts.forEach((one, index) => {
       const { topic = '', partition: number = 0 } = inputs[index] ?? {}
-      partitions.push({ ...one, topic, partition: number, task: task.name, stands: record === undefined ? undefined : stands(one) })
+      const stood = record === undefined ? undefined : stands(one)
+      partitions.push({ ...one, topic, partition: number, task: task.name, stands: stood, read: record?.positions[one.id] })
     })
   }
   const epochs = [...commitRecords.values()].map((record) => record.epoch)

@@ -19,16 +19,18 @@ export interface Standing {
   readonly committed: CommittedFacts | undefined
   /** Undefined: the task has never run. */
   readonly stands: number | undefined
+  /** What the state has read, in whatever epoch; further than `stands` where an announced epoch is not followed yet. */
+  readonly read?: number | undefined
   readonly logStart: number
 }
 
 export const isMoved = ({ committed }: Pick<Standing, 'committed'>): boolean => committed !== undefined && committed.marker === undefined
 
 export const isMovedBack = (one: Standing): boolean =>
-  isMoved(one) && one.committed !== undefined && one.stands !== undefined && one.committed.position < one.stands
+  isMoved(one) && one.committed !== undefined && one.stands !== undefined && one.committed.position < Math.max(one.stands, one.read ?? 0)
 
 export const isMovedForward = (one: Standing): boolean =>
-  isMoved(one) && one.committed !== undefined && one.stands !== undefined && one.committed.position > one.stands
+  isMoved(one) && !isMovedBack(one) && one.committed !== undefined && one.stands !== undefined && one.committed.position > one.stands
 
 /** What was read of it would be missing in a state that starts anew. */
 export const hasDataToReplay = (one: Standing): boolean => one.stands !== undefined && one.stands > one.logStart

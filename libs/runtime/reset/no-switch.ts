@@ -1,0 +1,35 @@
+/** No reset while versions are being switched (engine.md 6.2.7, hole S10): a switch compares positions of both, so neither may move meanwhile. */
+import { Fault } from '../../faults/fault.ts'
+import type { SharedState } from '../switch/shared-state.ts'
+import { sharedTopic } from '../switch/shared-state.ts'
+import { readShared } from '../switch/shared-topic.ts'
+import type { ApplicationContext, ApplicationView } from './application-view.ts'
+
+/** `group`: `<app>.v<n>`. Fault MR5067. */
+export function refuseInSwitch(group: string, version: number, { open }: Pick<SharedState, 'open'>): void {
+  if (open?.from === version || open?.to === version)
+    throw inSwitch(group, `switch ${open.s} from v${open.from} to v${open.to} is open`)
+}
+
+/** The same for a whole application, by what the log says now. */
+export async function checkNoSwitch({ log, clock, wiring, settings, signal }: ApplicationContext): Promise<void> {
+  const { name, version } = wiring.plan
+  const topic = sharedTopic(name)
+  if (!(await log.admin.describeTopics([topic])).has(topic)) return
+  const shared = await readShared({ log, clock, application: name, stallMs: settings.restoreStallMs, signal })
+  refuseInSwitch(wiring.names.group, version, shared)
+}
+
+export function checkStatus(group: string, { commitRecords }: Pick<ApplicationView, 'commitRecords'>): void {
+  const switched = [...commitRecords].filter(([, record]) => record.status === 'halted' || record.status === 'retired')
+  if (switched.length === 0) return
+  const list = switched.map(([task, { status }]) => `${task} is ${status}`).join(', ')
+  throw inSwitch(group, list)
+}
+
+const inSwitch = (group: string, why: string): Fault =>
+  new Fault(
+    'MR5067',
+    'stop-task',
+    `${group} takes part in a switch of versions (${why}): a reset now would take the ground away from the other version, so nothing was changed. End the switch first, or reset the version that is live`,
+  )

@@ -16,7 +16,7 @@ export interface StateOptions<T> {
   readonly version?: number | undefined
   /**
    * Makes a value of this version of one that an older release stored; `version` says which one it has. Needed from version 2. Pure and
-   * synchronous: it runs whenever an old value is read, again and again until the value is next written.
+   * synchronous: it runs whenever an old value is read, again and again until the value is next written. Undefined is refused (MR4051).
    */
   readonly upgrade?: ((old: unknown, version: number) => T) | undefined
 }
@@ -72,6 +72,8 @@ function decodeAs({ version, upgrade }: StateVersion, bytes: Uint8Array): unknow
   if (upgrade === undefined) return stored.value
   const value = upgraded(upgrade, stored, version)
   if (value instanceof Promise) throw notUpgraded(stored.version, version, new Error('it is asynchronous'))
+  // As a value it would mean that there is none: the state would be gone in silence.
+  if (value === undefined) throw notUpgraded(stored.version, version, new Error('it gave undefined'))
   return value
 }
 

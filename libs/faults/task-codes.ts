@@ -318,7 +318,7 @@ export const taskCodes: readonly FaultEntry[] = [
     code: 'MR5036',
     title: 'The end of a batch does not fit',
     story:
-      'The positions at which the batch should end are not those of its input partitions, or the batch has an end already and another one was given. Nothing was started.',
+      'The positions at which the batch should end are not those of its input partitions, or lie behind the end of the log, or the batch has an end already and another one was given. Nothing was started.',
     cure: 'Give one position for each input partition (--until topic:partition=position,...), as the message lists them; a batch that has begun keeps its end.',
     example: 'the positions at which the batch should end do not fit: orders:1 has none',
   },
@@ -329,5 +329,13 @@ export const taskCodes: readonly FaultEntry[] = [
       'A batch closes every window at its end, and behind that every record would be late: its application does not go on as a stream, and one that has run as a stream is not closed by accident. Nothing was started.',
     cure: 'Give the topology a new version for the other way of running; or use --no-close, which stops at the end and leaves windows open.',
     example: 'shop.v1 is a batch that ends at orders:0=120: behind its end every record would be late',
+  },
+  {
+    code: 'MR5038',
+    title: 'An ended batch is not reset',
+    story:
+      'Offsets of a batch were moved, or a reset was asked for, after tasks of it had ended. A task that has ended does not begin again, so the move cannot be honoured; nothing was changed, and it is not passed over in silence.',
+    cure: 'Give the topology a new version, which computes everything again from the inputs. To leave the results as they are, delete the moved offsets (kafka-consumer-groups --delete-offsets).',
+    example: 'orders.v1 has ended as a batch, and the offsets of orders:0 were moved since',
   },
 ]

@@ -6,6 +6,7 @@ import { newestCommitRecord } from '../acquire/newest-commit.ts'
 import type { NewestCommitRequest } from '../acquire/newest-commit.ts'
 import { partitionId } from '../ports/log.ts'
 import type { Log, PartitionId, TopicPartition } from '../ports/log.ts'
+import { decodeMarker } from '../task/commit-record.ts'
 import type { TaskWiring, Wiring } from '../worker/wiring.ts'
 import type { Bounds } from './bounds.ts'
 
@@ -48,6 +49,16 @@ async function everyTaskEnded({ log, ...search }: Search, wiring: Wiring, stateI
     if (record?.stateId !== stateId || record.status !== 'ended') return false
   }
   return true
+}
+
+/** External input partitions whose offsets somebody has moved: an ended task has left its marker on each. */
+export async function movedSince({ log }: Pick<Search, 'log'>, wiring: Wiring): Promise<readonly PartitionId[]> {
+  const inputs = wiring.tasks.flatMap((task) => task.inputs.filter((input) => input.external !== undefined))
+  const committed = await log.admin.committed(wiring.names.group, inputs)
+  return inputs.flatMap(({ id }) => {
+    const found = committed.get(id)
+    return found !== undefined && decodeMarker(found.metadata) === undefined ? [id] : []
+  })
 }
 
 /** A stage is done when it has read what the stages before it, which are done, have written. */

@@ -56,7 +56,7 @@ export async function resolveUntil(log: Log, wiring: Wiring, until: Until): Prom
       return positionsOf(partitions, (id) => found.get(id))
     }
     case 'positions':
-      return given(partitions, until.positions)
+      return await checkedEnds(log, partitions, given(partitions, until.positions))
   }
 }
 
@@ -81,6 +81,22 @@ function given(partitions: readonly TopicPartition[], positions: Readonly<Record
     'MR5036',
     'stop',
     `the positions at which the batch should end do not fit: ${complaints.join('; ')}. Nothing was started; give one position for each input partition, as topic:partition=position`,
+  )
+}
+
+/** One behind the end would be waited for without end. */
+async function checkedEnds(log: Log, partitions: readonly TopicPartition[], positions: Bounds['positions']): Promise<Bounds['positions']> {
+  const ranges = await log.admin.ranges(partitions)
+  const beyond = partitions.flatMap(({ topic, partition }) => {
+    const id = partitionId(topic, partition)
+    const end = ranges.get(id)?.end ?? 0
+    return (positions[id] ?? 0) > end ? [`${id}=${positions[id]} is behind the end of the log, ${end}`] : []
+  })
+  if (beyond.length === 0) return positions
+  throw new Fault(
+    'MR5036',
+    'stop',
+    `the positions at which the batch should end do not fit: ${beyond.join('; ')}: it would wait for records that may never come. Nothing was started; give positions up to the end of the log`,
   )
 }
 

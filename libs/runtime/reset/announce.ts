@@ -16,7 +16,7 @@ import type { Announcement, AnnounceStep } from './announcement.ts'
 import { readApplication } from './application-view.ts'
 import type { ApplicationContext, ApplicationPartition, ApplicationView } from './application-view.ts'
 import { judgeMove } from './moves.ts'
-import { checkNoSwitch, checkStatus } from './no-switch.ts'
+import { checkNoSwitch, checkNotEnded, checkStatus } from './may-reset.ts'
 import { encodeMarker } from '../task/commit-record.ts'
 import type { GroupIdentity, PositionToCommit, TransactionalProducer } from '../ports/log.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -80,6 +80,7 @@ async function chosen(
     const { stateId } = view.control.manifest ?? {}
     if (stateId === undefined) throw neverRan(group)
     checkStatus(group, view)
+    checkNotEnded(group, view)
     const positions = choose(view)
     return positions === undefined ? undefined : { stateId, epoch: view.epoch + 1, positions: Object.fromEntries(positions) }
   } catch (refusal) {

@@ -11,13 +11,14 @@ import type { StoreHome } from '../../state/store.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
 import { boundsText } from '../batch/bounds.ts'
 import type { BatchRequest } from '../batch/bounds.ts'
-import { batchOver } from '../batch/batch-watch.ts'
+import { batchOver, movedSince } from '../batch/batch-watch.ts'
 import { assignmentsOf } from './assignments.ts'
 import { NOTHING_HELD, encodeMember, decodeTasks } from './group-data.ts'
 import { LocalStores } from './local-stores.ts'
 import type { CommitProbe } from '../task/commit.ts'
 import type { Note } from '../note.ts'
 import { hasManyStages } from '../reset/announcement.ts'
+import { endedBatch } from '../reset/may-reset.ts'
 import { Announcer } from '../reset/announcer.ts'
 import { openFormats } from './open-formats.ts'
 import { prepare } from './prepare.ts'
@@ -186,6 +187,8 @@ export class Worker {
       note('warn', `the end of the batch cannot be looked for now: ${why}`, {}),
     )
     if (this.#abort.signal.aborted || this.#ending !== undefined) return
+    const moved = bounds.close ? await movedSince(search, wiring) : []
+    if (moved.length > 0) return this.#fail(endedBatch(wiring.names.group, `has ended; the offsets of ${moved.join(', ')} were moved since`))
     note('info', 'the batch has ended: all tasks are done', {})
     await this.stop()
   }

@@ -99,14 +99,15 @@ describe('the comparison of the acquire barrier (engine.md 3, every row)', () =>
         instead: { kind: 'reset', epoch: 2, positions: { 'a:0': 4 } },
       })
     })
-    it('gives way to a second move: back is a new rewind, forward needs consent (H6a)', () => {
+    it('gives way to a second move: to before what the state has read it is a new rewind, forward needs consent (H6a)', () => {
       expect(decide({ announced, partitions: [part('a:0', moved(2))] })).toMatchObject({ kind: 'reset', epoch: 3, positions: { 'a:0': 2 } })
-      expect(decide({ announced, partitions: [part('a:0', moved(7))] })).toMatchObject({ kind: 'stop', reason: 'skipped' })
-      expect(decide({ announced, onSkip: 'accept', partitions: [part('a:0', moved(7))] })).toMatchObject({
+      expect(decide({ announced, partitions: [part('a:0', moved(7))] })).toMatchObject({ kind: 'reset', epoch: 3, positions: { 'a:0': 7 } })
+      expect(decide({ announced, partitions: [part('a:0', moved(12))] })).toMatchObject({ kind: 'stop', reason: 'skipped' })
+      expect(decide({ announced, onSkip: 'accept', partitions: [part('a:0', moved(12))] })).toMatchObject({
         kind: 'reset',
         epoch: 2,
-        positions: { 'a:0': 7 },
-        skips: [{ id: 'a:0', from: 4, to: 7 }],
+        positions: { 'a:0': 12 },
+        skips: [{ id: 'a:0', from: 4, to: 12 }],
       })
     })
     it('is followed by a task without external inputs, which no offset tells', () => {

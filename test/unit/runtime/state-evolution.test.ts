@@ -160,6 +160,22 @@ describe('a release that changes the shape of its state', () => {
   })
 })
 
+describe('an upgrade that gives nothing', () => {
+  it('is refused: a state that is gone in silence would be begun anew', async () => {
+    const { app } = await after(plain)
+    const forgets = topology('evolving', { version: 1 }, (flow) => {
+      flow
+        .stream(clicks)
+        .aggregate('sum', { initial: () => 0, add: (total) => total + 1, version: 2, upgrade: () => undefined as unknown as number })
+        .to(totals)
+    })
+    await app.run({ release: forgets })
+    await app.send('clicks', 'a', { page: '/2', at: 1 })
+    expect(await app.stopOf('clicks.0')).toMatchObject({ code: 'MR4051', message: expect.stringContaining('undefined') })
+    expect(await app.lastText('totals')).toEqual({ a: 1, b: 1 })
+  })
+})
+
 describe('a release that calls a step otherwise', () => {
   const named = (step: string, renamed?: Record<string, string>): Topology =>
     topology('renaming', { version: 1, renamed }, (flow) => {
@@ -188,6 +204,31 @@ describe('a release that calls a step otherwise', () => {
       message: expect.stringMatching(/renamed.*state version.*new version/),
     })
     await app.close()
+  })
+
+  it('finds the state on its disk, from the log and after another restart; without the entry it is refused again', async () => {
+    const { app, home } = await after(named('count'))
+    const renamed = { visits: 'count', 'by-page': 'page' }
+    for (const disk of [home, memoryHome(), home]) {
+      const seat = await app.run({ release: named('visits', renamed), home: disk, settings: { standbyReplicas: 1 } })
+      await app.send('clicks', 'a', { page: '/1', at: 1 })
+      await app.settle()
+      await app.stop(seat)
+    }
+    expect(await app.lastText('counts')).toEqual({ '/1': 5 })
+    await expect(app.start({ release: named('visits') })).rejects.toMatchObject({ code: 'MR5003' })
+    await app.close()
+  })
+
+  it('cannot give one state to two steps, nor swap the names of two', () => {
+    const two = (one: string, other: string, renamed: Record<string, string>): Topology =>
+      topology('two', { version: 1, renamed }, (flow) => {
+        flow.stream(clicks).count(one).to(counts)
+        flow.stream(clicks).count(other).to(counts)
+      })
+    expect(() => two('a', 'b', { a: 'old', b: 'old' })).toThrow(expect.objectContaining({ code: expect.stringMatching(/^MR10/) }))
+    expect(() => two('a', 'b', { a: 'b', b: 'a' })).toThrow(expect.objectContaining({ code: 'MR1024' }))
+    expect(() => two('a', 'b', { a: 'no name?' })).toThrow(expect.objectContaining({ code: expect.stringMatching(/^MR10/) }))
   })
 
   it.each([

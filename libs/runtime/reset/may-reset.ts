@@ -1,4 +1,7 @@
-/** No reset while versions are being switched (engine.md 6.2.7, hole S10): a switch compares positions of both, so neither may move meanwhile. */
+/**
+ * When nothing may be reset: while versions are being switched (engine.md 6.2.7, hole S10), since a switch compares positions of both and neither
+ * may move meanwhile; and when a batch has ended.
+ */
 import { Fault } from '../../faults/fault.ts'
 import type { SharedState } from '../switch/shared-state.ts'
 import { sharedTopic } from '../switch/shared-state.ts'
@@ -26,6 +29,19 @@ export function checkStatus(group: string, { commitRecords }: Pick<ApplicationVi
   const list = switched.map(([task, { status }]) => `${task} is ${status}`).join(', ')
   throw inSwitch(group, list)
 }
+
+/** A task that has ended does not begin again (engine.md 6.3). Fault MR5038. */
+export function checkNotEnded(group: string, { commitRecords }: Pick<ApplicationView, 'commitRecords'>): void {
+  const ended = [...commitRecords].flatMap(([task, { status }]) => (status === 'ended' ? [task] : []))
+  if (ended.length > 0) throw endedBatch(group, `${ended.join(', ')} ended`)
+}
+
+export const endedBatch = (group: string, why: string): Fault =>
+  new Fault(
+    'MR5038',
+    'stop-task',
+    `${group} is a batch, and ${why}: what has ended does not begin again, so nothing was changed. Give the topology a new version to compute everything again; or delete the moved offsets (kafka-consumer-groups --delete-offsets) to leave the results as they are`,
+  )
 
 const inSwitch = (group: string, why: string): Fault =>
   new Fault(

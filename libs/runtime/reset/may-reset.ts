@@ -10,8 +10,7 @@ import type { ApplicationContext, ApplicationView } from './application-view.ts'
 
 /** `group`: `<app>.v<n>`. Fault MR5067. */
 export function refuseInSwitch(group: string, version: number, { open }: Pick<SharedState, 'open'>): void {
-  if (open?.from === version || open?.to === version)
-    throw inSwitch(group, `switch ${open.s} from v${open.from} to v${open.to} is open`)
+  if (open?.from === version || open?.to === version) throw inSwitch(group, `switch ${open.s} from v${open.from} to v${open.to} is open`)
 }
 
 /** The same for a whole application, by what the log says now. */

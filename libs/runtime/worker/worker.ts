@@ -188,7 +188,8 @@ export class Worker {
     )
     if (this.#abort.signal.aborted || this.#ending !== undefined) return
     const moved = bounds.close ? await movedSince(search, wiring) : []
-    if (moved.length > 0) return this.#fail(endedBatch(wiring.names.group, `has ended; the offsets of ${moved.join(', ')} were moved since`))
+    if (moved.length > 0)
+      return this.#fail(endedBatch(wiring.names.group, `has ended; the offsets of ${moved.join(', ')} were moved since`))
     note('info', 'the batch has ended: all tasks are done', {})
     await this.stop()
   }

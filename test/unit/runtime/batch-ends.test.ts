@@ -66,6 +66,7 @@ describe('a batch ends', () => {
     const app = await filled(windows, 200, { settings: { standbyReplicas: 1 } })
     const one = await app.start({ batch: untilEnd })
     const dead = app.launch({ batch: untilEnd, dies: { at: 'after-end-of-transaction', nth: 2 } })
+    // It may die while it starts.
     dead.ready.catch(() => undefined)
     await app.until(() => dead.seat.killed || one.worker.state === 'stopped', 'it is dead')
     dead.seat.alive = false
@@ -146,6 +147,7 @@ describe('a batch ends', () => {
   it.each(['before it ran', 'in the middle'])('and a reset of it, %s, is done and gives every result again', async (when) => {
     const app = await filled(windows)
     const dead = app.launch({ batch: untilEnd, dies: { at: 'after-store-write', nth: 6 } })
+    // It may die while it starts.
     dead.ready.catch(() => undefined)
     await app.until(() => dead.seat.killed || dead.seat.worker.state === 'stopped', 'dead')
     if (when === 'in the middle') {

@@ -30,7 +30,9 @@ async function opened(): Promise<TwoVersions> {
 
 const write = async ({ app }: TwoVersions, record: SharedRecord): Promise<void> =>
   await app.log
-    .append([{ topic: sharedTopic('echo'), partition: 0, records: [{ key: null, value: encodeShared(record), timestamp: 0, headers: [] }] }])
+    .append([
+      { topic: sharedTopic('echo'), partition: 0, records: [{ key: null, value: encodeShared(record), timestamp: 0, headers: [] }] },
+    ])
     .then(() => undefined)
 
 describe('a reset of the live version', () => {
@@ -57,6 +59,7 @@ describe('a reset of the live version', () => {
     const { old } = await two.bothRun()
     await app.stop(old)
     await app.moveOffsets({ 'clicks:0': 1 })
+    // It may die while it starts.
     const again = await two.startOld({ home: old.home, dies: { at: 'after-store-write', nth: 1 } }).catch(() => undefined)
     expect(again?.killed ?? true).toBe(true)
     await app.until(async () => (await app.committed('clicks'))?.position === 1, 'it was reset')

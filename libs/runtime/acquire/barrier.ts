@@ -53,11 +53,7 @@ interface Started {
 /** `commit`: the positions must be committed before a record is processed. */
 export type RunDecision = Started & { readonly kind: 'run'; readonly commit: boolean }
 /** The state begins anew, in `epoch`. */
-export type ResetDecision = Started & {
-  readonly kind: 'reset'
-  /** False: an announced epoch is followed. True: the task begins one of its own, since somebody moved offsets. */
-  readonly own: boolean
-}
+export type ResetDecision = Started & { readonly kind: 'reset' }
 export type StopDecision = {
   readonly kind: 'stop'
   readonly reason: StopReason
@@ -129,7 +125,7 @@ function compareWithState(facts: BarrierFacts, state: CommitRecord): BarrierDeci
   const atS = (commit: boolean, why: string): Settled => {
     const positions = new Map(vector.map((one) => [one.id, one.stands ?? 0]))
     const start = { positions, why, gaps: [], skips: [] }
-    return behind === undefined ? { kind: 'run', epoch, commit, ...start } : { kind: 'reset', own: false, epoch, ...start }
+    return behind === undefined ? { kind: 'run', epoch, commit, ...start } : { kind: 'reset', epoch, ...start }
   }
 
   const stands = { epoch, n: behind === undefined ? state.n : 0 }
@@ -151,7 +147,7 @@ function followMarkers(vector: readonly Standing[], newer: readonly Standing[]):
   const whole = vector.every(({ committed }) => isAnnounced(committed?.marker) && committed?.marker?.epoch === epoch)
   if (!whole) return { kind: 'acquire-again' }
   const positions = new Map(vector.map(({ id, committed }) => [id, committed?.position ?? 0]))
-  return { kind: 'reset', own: false, epoch, positions, why: `epoch ${epoch} was announced`, gaps: [], skips: [] }
+  return { kind: 'reset', epoch, positions, why: `epoch ${epoch} was announced`, gaps: [], skips: [] }
 }
 
 /** Somebody moved offsets, perhaps to where they were. */
@@ -166,7 +162,7 @@ function followMove(
   if (verdict.kind === 'partial') return { kind: 'stop', reason: 'partial', ids: verdict.moved, left: verdict.left }
   if (verdict.kind === 'rewind') {
     const why = `somebody moved the offsets of ${verdict.moved.join(', ')} back`
-    return { kind: 'reset', own: true, epoch: epoch + 1, positions: verdict.positions, why, gaps: [], skips: [] }
+    return { kind: 'reset', epoch: epoch + 1, positions: verdict.positions, why, gaps: [], skips: [] }
   }
   const settled = followForward(vector, onSkip, atS)
   return manyStages ? { kind: 'ask-all', otherwise: settled } : settled

@@ -36,8 +36,6 @@ export type Resolved =
   | {
       /** reset: the state is cleared, and begins anew in `epoch`. */
       readonly kind: 'run' | 'reset'
-      /** The reset is the task's own: nobody has announced it. */
-      readonly own: boolean
       readonly epoch: number
       readonly positions: ReadonlyMap<PartitionId, number>
       readonly commit: boolean
@@ -104,7 +102,6 @@ function started(
   for (const gap of decision.skips) tell(gap, "are left out, since somebody moved the group's offsets forward (onSkip: accept)")
   return {
     kind: decision.kind,
-    own: decision.kind === 'reset' && decision.own,
     epoch: decision.epoch,
     positions: merged(decision.positions, internal),
     commit: decision.kind === 'reset' || decision.commit || context.commitRecord === undefined,

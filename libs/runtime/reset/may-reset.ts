@@ -3,23 +3,18 @@
  * may move meanwhile; and when a batch has ended.
  */
 import { Fault } from '../../faults/fault.ts'
-import type { SharedState } from '../switch/shared-state.ts'
 import { sharedTopic } from '../switch/shared-state.ts'
 import { readShared } from '../switch/shared-topic.ts'
 import type { ApplicationContext, ApplicationView } from './application-view.ts'
 
-/** `group`: `<app>.v<n>`. Fault MR5067. */
-export function refuseInSwitch(group: string, version: number, { open }: Pick<SharedState, 'open'>): void {
-  if (open?.from === version || open?.to === version) throw inSwitch(group, `switch ${open.s} from v${open.from} to v${open.to} is open`)
-}
-
-/** The same for a whole application, by what the log says now. */
+/** Fault MR5067 by what the log says now. A task that resets itself waits instead (switch/next-of.ts). */
 export async function checkNoSwitch({ log, clock, wiring, settings, signal }: ApplicationContext): Promise<void> {
   const { name, version } = wiring.plan
   const topic = sharedTopic(name)
   if (!(await log.admin.describeTopics([topic])).has(topic)) return
-  const shared = await readShared({ log, clock, application: name, stallMs: settings.restoreStallMs, signal })
-  refuseInSwitch(wiring.names.group, version, shared)
+  const { open } = await readShared({ log, clock, application: name, stallMs: settings.restoreStallMs, signal })
+  if (open?.from === version || open?.to === version)
+    throw inSwitch(wiring.names.group, `switch ${open.s} from v${open.from} to v${open.to} is open`)
 }
 
 export function checkStatus(group: string, { commitRecords }: Pick<ApplicationView, 'commitRecords'>): void {

@@ -136,9 +136,9 @@ export const taskCodes: readonly FaultEntry[] = [
     code: 'MR5016',
     title: 'A changelog has lost its tail',
     story:
-      'The commit record says how far the changelog of each step was written. The changelog ends before that: it was truncated, as by an unclean election of a leader, or somebody deleted it and it was made again. A part of the state is gone; the task stopped before it processed anything.',
+      'The commit record says how far the changelog of each step was written. The changelog ends before that: it was truncated, as by an unclean election of a leader, or somebody deleted it and it was made again. A part of the state is gone; the task stopped before it processed anything, and wrote that down in the commit topic, so that it stops at every later start too, also when the changelog has grown again.',
     cure: 'Set unclean.leader.election.enable to false and min.insync.replicas to 2 for the future. Reprocess the inputs with a new version of the application.',
-    example: 'shop.v1.totals.changelog-3 ends at 17, but orders.3 has written it up to 1204',
+    example: 'shop.v1.totals.changelog-3 ended at 17, but orders.3 has written it up to 1204',
   },
   {
     code: 'MR5020',
@@ -282,6 +282,15 @@ export const taskCodes: readonly FaultEntry[] = [
       'More than three times within ten minutes another owner has made this one powerless. Results stay right: what was in hand is thrown away each time, and only one owner can commit. But work is done twice, so this worker waits longer each time, up to 10 s, before it takes the task again.',
     cure: 'Look for pauses longer than sessionTimeoutMs (garbage collection, a frozen container, a slow disk), a network that cuts workers off from the group coordinator only, and a second cluster of workers with the same application name, version and brokers. The alert MillraceFencedOften counts the same.',
     example: 'cell.0: its owner changes again and again, 5 times within 10 minutes',
+  },
+  {
+    code: 'MR5051',
+    title: 'A changelog was truncated under a running task',
+    story:
+      'The broker gave a change of state an offset that was given before: the changelog has lost its newest records, or was made again, while the task runs. Nothing of the transaction is committed. The task is acquired again, writes down what it found, and stops with MR5016.',
+    cure: 'See MR5016.',
+    example:
+      'shop.v1.totals.changelog: the broker gave the offset 17 to a change of state of orders.3, which has written the changelog up to 1204 before',
   },
   {
     code: 'MR5065',

@@ -13,10 +13,11 @@ import { fenceKey } from '../../state/changelog.ts'
 import type { Store, StoreHome } from '../../state/store.ts'
 import { TaskState } from '../../state/task-state.ts'
 import { COMMIT_FENCE_KEY } from '../task/commit-record.ts'
-import type { CommitRecord } from '../task/commit-record.ts'
+import type { CommitRecord, LostTail } from '../task/commit-record.ts'
 import type { CommitProbe } from '../task/commit.ts'
 import { compareNow, stopFault } from './compare-positions.ts'
 import type { Resolved } from './compare-positions.ts'
+import { checkTails } from './changelog-tails.ts'
 import { readControl } from './control.ts'
 import type { ControlView } from './control.ts'
 import type { Manifest } from './manifest.ts'
@@ -26,7 +27,7 @@ import type { GroupIdentity, Log, OutgoingRecord, PartitionRecords, Transactiona
 import { newestCommitRecord } from './newest-commit.ts'
 import { announcedFor } from '../reset/announcement.ts'
 import { resetTask } from '../reset/reset-task.ts'
-import { checkTails, deleteRetentionOf, rangeOr, restoreStores, storeVerdict } from './restore.ts'
+import { deleteRetentionOf, rangeOr, restoreStores, storeVerdict } from './restore.ts'
 import type { ChangelogFacts, RestoreProgress } from './restore.ts'
 import type { Settings } from '../settings/settings.ts'
 import { TaskLedger, markOf } from '../task/task-ledger.ts'
@@ -64,6 +65,8 @@ export interface AcquireContext {
   isMovedBack(): Promise<boolean>
   /** A fault where an epoch was announced meanwhile that is newer than this one. */
   behind(epoch: number): Fault | undefined
+  /** A run of the task was told of older offsets than it knew. */
+  readonly lostTail: LostTail | undefined
   onFenced(): void
   /** A commit record that stands in the log. */
   onCommitRecord(record: CommitRecord): void
@@ -108,6 +111,7 @@ async function acquireOnce(context: AcquireContext): Promise<Acquired | 'announc
   try {
     const control = await readControl({ ...context, stallMs: context.settings.restoreStallMs }, context.controlTopic)
     if (control.manifest?.stateId !== context.manifest.stateId) throw otherLife(context)
+    await checkTails(context, producer)
     const acquisition = randomUUID()
     const fences = await writeFences(context, producer, acquisition)
     context.onFenced()
@@ -115,7 +119,6 @@ async function acquireOnce(context: AcquireContext): Promise<Acquired | 'announc
     // Before the changelogs of another life get into the local store.
     if (commitRecord !== undefined && commitRecord.stateId !== context.manifest.stateId) throw stateLost(context)
     const changelogs = await changelogFacts(context, fences)
-    checkTails({ task: context.task.name, partition: context.task.partition }, changelogs, commitRecord)
     const opened = await openStore(context, changelogs, commitRecord)
     store = opened.store
     const positions = await restoreStores(restoreContext(context), opened.state, changelogs, commitRecord)

@@ -1,6 +1,6 @@
 /** Finds the newest commit record of a task; looked for from the end, since the topic may not have been compacted yet. */
-import { COMMIT_KEY, decodeCommitRecord } from '../task/commit-record.ts'
-import type { CommitRecord } from '../task/commit-record.ts'
+import { COMMIT_KEY, COMMIT_LOST_KEY, decodeCommitRecord, decodeLostTail } from '../task/commit-record.ts'
+import type { CommitRecord, LostTail } from '../task/commit-record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log, TopicPartition } from '../ports/log.ts'
 import { partitionId } from '../ports/log.ts'
@@ -18,6 +18,8 @@ export interface NewestCommitRequest {
   readonly until?: number | undefined
   /** Called for every commit record that was looked at: at least the last 64 that compaction has left. */
   readonly onRecord?: (record: CommitRecord) => void
+  /** Gets what was written down of lost records of a changelog, where it is newer than the newest commit record. */
+  readonly onLostTail?: (tail: LostTail) => void
 }
 
 /** How far before the end it is looked for first. */
@@ -30,6 +32,7 @@ export async function newestCommitRecord(request: NewestCommitRequest): Promise<
   for (let tail = COMMIT_TAIL; ; tail *= 16) {
     const from = Math.max(range.logStart, until - 1 - tail)
     let found: CommitRecord | undefined
+    let lost: LostTail | undefined
     await readRange(log, clock, {
       partition,
       from,
@@ -38,13 +41,18 @@ export async function newestCommitRecord(request: NewestCommitRequest): Promise<
       signal: request.signal,
       onRecords: (records) => {
         for (const record of records) {
-          const decoded = record.value !== null && record.key?.[0] === COMMIT_KEY[0] ? decodeCommitRecord(record.value) : undefined
+          if (record.value === null) continue
+          if (record.key?.[0] === COMMIT_LOST_KEY[0]) lost = decodeLostTail(record.value) ?? lost
+          const decoded = record.key?.[0] === COMMIT_KEY[0] ? decodeCommitRecord(record.value) : undefined
           if (decoded === undefined) continue
           found = decoded
+          lost = undefined
           request.onRecord?.(decoded)
         }
       },
     })
-    if (found !== undefined || from === range.logStart) return found
+    if (found === undefined && from !== range.logStart) continue
+    if (lost !== undefined) request.onLostTail?.(lost)
+    return found
   }
 }

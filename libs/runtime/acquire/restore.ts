@@ -161,27 +161,6 @@ function strayState(context: RestoreContext, changelog: ChangelogFacts): Fault {
   )
 }
 
-/** Before the local store is touched: it may be all that is left. */
-export function checkTails(
-  task: Pick<RestoreContext, 'task' | 'partition'>,
-  changelogs: readonly ChangelogFacts[],
-  commitRecord: CommitRecord | undefined,
-): void {
-  for (const changelog of changelogs) {
-    const end = commitRecord?.changelogEnds[changelog.step]
-    if (end !== undefined && changelog.fence < end) throw lostTail(task, changelog, end)
-  }
-}
-
-function lostTail(context: Pick<RestoreContext, 'task' | 'partition'>, changelog: ChangelogFacts, end: number): Fault {
-  return new Fault(
-    'MR5016',
-    'stop-task',
-    `${changelog.topic}-${context.partition} ends at ${changelog.fence}, but ${context.task} has written it up to ${end}: it was truncated (an unclean election of a leader) or deleted and made again. The state that it lost is lost; going on would give wrong results. Reprocess the inputs with a new version of the application`,
-    { place: { task: context.task, topic: changelog.topic, partition: context.partition } },
-  )
-}
-
 function lostData(context: Pick<RestoreContext, 'task' | 'partition'>, changelog: ChangelogFacts, firstNeeded: number): Fault {
   return new Fault(
     'MR5014',

@@ -49,6 +49,7 @@ export async function commitStart(
       task: task.name,
       batches,
       identity: context.identity(),
+      ledger,
       positions: task.inputs.map((input) => ({
         topic: input.topic,
         partition: input.partition,

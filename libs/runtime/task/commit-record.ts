@@ -61,6 +61,35 @@ export interface Repeats {
 
 export const COMMIT_KEY: Uint8Array = Buffer.from([0x63])
 export const COMMIT_FENCE_KEY: Uint8Array = Buffer.from([0x66])
+/** Of the record that says: a changelog has lost its newest records, nobody may go on. */
+export const COMMIT_LOST_KEY: Uint8Array = Buffer.from([0x6c])
+
+export interface LostTail {
+  readonly topic: string
+  /** Where the changelog ended when it was found. */
+  readonly end: number
+  /** How far it had been written. */
+  readonly written: number
+}
+
+/** The cause of MR5051. */
+export class TailLost extends Error {
+  override readonly name = 'TailLost'
+  readonly tail: LostTail
+  constructor(tail: LostTail) {
+    super('a changelog has lost its newest records')
+    this.tail = tail
+  }
+}
+
+export const encodeLostTail = (tail: LostTail): Uint8Array => Buffer.from(JSON.stringify(tail))
+
+export function decodeLostTail(value: Uint8Array): LostTail | undefined {
+  const parsed: unknown = JSON.parse(Buffer.from(value).toString())
+  if (!isRecord(parsed)) return undefined
+  const { topic, end, written } = parsed
+  return typeof topic === 'string' && typeof end === 'number' && typeof written === 'number' ? { topic, end, written } : undefined
+}
 
 export const encodeCommitRecord = (record: CommitRecord): Uint8Array => Buffer.from(JSON.stringify(record))
 

@@ -25,6 +25,8 @@ export interface Transaction {
   readonly batches: readonly PartitionRecords[]
   readonly identity: GroupIdentity
   readonly positions: readonly PositionToCommit[]
+  /** Throws where the log gave offsets that cannot be: nothing is committed then. */
+  readonly ledger?: { checkSent(sent: SentOffsets): void }
 }
 
 export type SentOffsets = ReadonlyMap<PartitionId, { readonly first: number; readonly last: number }>
@@ -40,6 +42,7 @@ export async function commitTransaction(
   probe(task, 'before-send')
   const sent = await producer.send(transaction.batches) // 1
   probe(task, 'after-send')
+  transaction.ledger?.checkSent(sent)
   await producer.sendPositions(transaction.identity, transaction.positions) // 2
   probe(task, 'before-end-of-transaction')
   await producer.commit() // 3

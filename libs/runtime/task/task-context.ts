@@ -8,7 +8,7 @@ import type { RunContext } from './run-context.ts'
 
 export interface TaskContext
   extends
-    Omit<AcquireContext, 'signal' | 'onFenced' | 'onCommitRecord' | 'onRestore'>,
+    Omit<AcquireContext, 'signal' | 'lostTail' | 'onFenced' | 'onCommitRecord' | 'onRestore'>,
     Omit<RunContext, 'poison' | 'careful' | 'effects' | 'wake' | 'onCommitted' | 'task' | 'probe' | 'identity' | 'clock' | 'settings'> {
   readonly reader: PartitionReader
   onCommitted(milliseconds: number): void

@@ -2,8 +2,10 @@
  * What a task's next commit builds on: identity of the state, counters, positions, and how far each changelog is applied.
  * One ledger lives from an acquisition to the next; only a commit that happened changes it.
  */
+import { Fault } from '../../faults/fault.ts'
 import type { LocalMark } from '../../state/task-state.ts'
-import type { CommitRecord, Fingerprint } from './commit-record.ts'
+import { TailLost } from './commit-record.ts'
+import type { CommitRecord, Fingerprint, LostTail } from './commit-record.ts'
 import { encodeMarker } from './commit-record.ts'
 import type { PartitionId } from '../ports/log.ts'
 import { partitionId } from '../ports/log.ts'
@@ -75,6 +77,15 @@ export class TaskLedger {
     return encodeMarker(record)
   }
 
+  /** Offsets below those that were given before: the changelog has lost its newest records while the task runs. Throws `TailLost`. */
+  checkSent(sent: SentOffsets): void {
+    for (const [step, topic] of this.task.changelogs) {
+      const end = sent.get(partitionId(topic, this.task.partition))?.first
+      const written = this.#changelogs[step]
+      if (end !== undefined && written !== undefined && end < written) throw tailLost(this.task.name, { topic, end, written })
+    }
+  }
+
   /** The local mark after the transaction of `record`; `sent` says where its changelog entries stand. */
   markAfter(record: CommitRecord, sent: SentOffsets, now: number): LocalMark {
     const changelogs: Record<string, number> = { ...this.#changelogs }
@@ -107,3 +118,12 @@ export const markOf = (
   changelogs,
   changelogEpochs: Object.fromEntries(steps.map((step) => [step, record.epoch])),
 })
+
+/** Not the end yet: the next acquisition writes it down, so that it is known also when the changelog has grown again. */
+const tailLost = (task: string, tail: LostTail): Fault =>
+  new Fault(
+    'MR5051',
+    'acquire-again',
+    `${tail.topic}: the broker gave the offset ${tail.end} to a change of state of ${task}, which has written the changelog up to ${tail.written} before: it was truncated or made again while the task runs. Nothing of the transaction is committed; the task looks into it and stops`,
+    { place: { task, topic: tail.topic }, cause: new TailLost(tail) },
+  )

@@ -4,7 +4,8 @@
  */
 import { Fault } from '../../faults/fault.ts'
 import type { Acquired } from '../acquire/acquire.ts'
-import type { CommitRecord } from './commit-record.ts'
+import { TailLost } from './commit-record.ts'
+import type { CommitRecord, LostTail } from './commit-record.ts'
 import { NewerEpoch } from './decode.ts'
 import type { EffectRunner } from '../effects/effect-runner.ts'
 import { LocalTrouble } from './local-trouble.ts'
@@ -29,6 +30,7 @@ export class TaskRecovery {
   readonly #trouble: LocalTrouble
   /** Code of the newest failure, until an acquisition succeeds. */
   #lastCode: string | undefined
+  #lostTail: LostTail | undefined
   /** Epoch of a repartition record that was newer than the state. */
   #recordEpoch = 0
 
@@ -36,6 +38,11 @@ export class TaskRecovery {
     this.#task = task
     this.#heartbeatIntervalMs = heartbeatIntervalMs
     this.#trouble = new LocalTrouble(task)
+  }
+
+  /** A changelog has lost its newest records; the next acquisition writes that down and stops. */
+  get lostTail(): LostTail | undefined {
+    return this.#lostTail
   }
 
   /** Failures in a row without a commit. */
@@ -62,6 +69,7 @@ export class TaskRecovery {
   failed(error: unknown, now: number): FailureAnswer {
     if (error instanceof Fault && error.action === 'release-task')
       this.#fencedAt = [...this.#fencedAt.filter((at) => now - at < FLAPPING_WINDOW_MS), now]
+    if (error instanceof Fault && error.cause instanceof TailLost) this.#lostTail = error.cause.tail
     if (error instanceof Fault && error.cause instanceof NewerEpoch) this.#recordEpoch = error.cause.epoch
     const answer = answerFailure(error, {
       task: this.#task,

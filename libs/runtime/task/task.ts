@@ -181,6 +181,7 @@ export class Task {
     const held = await acquire({
       ...context,
       signal: this.#abort.signal,
+      lostTail: this.#recovery.lostTail,
       identity: () => context.identity(),
       onFenced: () => this.#move('fenced'),
       onCommitRecord: (record) => this.#recovery.stands(record),

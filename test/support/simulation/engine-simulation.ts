@@ -2,6 +2,7 @@
  * One application, one seed: what runs, on how many partitions and workers, with which settings, in which weather, and what is done to it step
  * after step. The same seed is the same run. What must hold in the end is in ending.ts.
  */
+import type { AnnounceStep } from '../../../libs/runtime/reset/announcement.ts'
 import type { CommitPoint, ProbePoint } from '../../../libs/runtime/task/commit.ts'
 import type { Task } from '../../../libs/runtime/task/task.ts'
 import type { TaskWiring } from '../../../libs/runtime/worker/wiring.ts'
@@ -36,6 +37,13 @@ const points: readonly [CommitPoint, ...CommitPoint[]] = [
   'before-end-of-transaction',
   'after-end-of-transaction',
   'after-store-write',
+]
+const announceSteps: readonly [AnnounceStep, ...AnnounceStep[]] = [
+  'announce:control-taken',
+  'announce:tasks-fenced',
+  'announce:facts-read',
+  'announce:sent',
+  'announce:done',
 ]
 /** Longer than every time-out. */
 const LONG_MS = 200_000
@@ -73,6 +81,8 @@ export class EngineSimulation {
   #sent = 0
   #steps = 0
   #dying: { readonly seat: Seat; readonly point: CommitPoint } | undefined
+  /** Whoever comes first to that step of an announcement dies there. */
+  #deadlyStep: AnnounceStep | undefined
 
   private constructor(scenario: Scenario, dice: Dice, app: MemoryApplication, partitions: number) {
     this.scenario = scenario
@@ -103,6 +113,7 @@ export class EngineSimulation {
         // Nothing stays in the cache, or a little, so that what is used again was gone meanwhile, or everything.
         stateMemoryBytes: dice.oneOf([0, 1_000, 2_000, 4_000, 10_000_000]),
         transactionTimeoutMs: dice.oneOf([2_000, 10_000, 30_000]),
+        standbyReplicas: dice.below(2),
       },
     })
     const simulation = new EngineSimulation(scenario, dice, app, partitions)
@@ -126,7 +137,10 @@ export class EngineSimulation {
     await this.app.clock.pass(dice.below(dice.oneOf([20, 200, 200, 2_000])))
     this.followCommits()
     this.#steps += 1
-    if (this.#steps % STATUS_EVERY === 0) for (const { worker } of this.app.seats) worker.status()
+    if (this.#steps % STATUS_EVERY !== 0) return
+    for (const { worker } of this.app.seats) worker.status()
+    const copies = this.live().flatMap(({ worker }) => [...worker.standbys.values()])
+    this.happenings.count('standby seen following', copies.filter(({ state }) => state === 'following').length)
   }
 
   async #feed(): Promise<void> {
@@ -189,8 +203,10 @@ export class EngineSimulation {
   #onCommitPoint(seat: Seat, task: string, point: ProbePoint): void {
     const found = seat.worker.tasks.get(task)
     if (found !== undefined) this.tasks.add(found)
-    if (this.#dying?.seat !== seat || this.#dying.point !== point) return
-    this.#dying = undefined
+    const isAnnouncer = this.#deadlyStep === point
+    if (!isAnnouncer && (this.#dying?.seat !== seat || this.#dying.point !== point)) return
+    if (isAnnouncer) this.#deadlyStep = undefined
+    else this.#dying = undefined
     this.kill(seat, `kill ${point}`)
     throw new Error('the worker dies here')
   }
@@ -311,6 +327,7 @@ export class EngineSimulation {
     if (!wirings.every(isBack)) return
     await this.app.moveOffsets(starts)
     this.happenings.note('reset', JSON.stringify(starts))
+    if (this.#dice.chance(0.6)) this.#deadlyStep = this.#dice.oneOf(announceSteps)
     this.starts = partitions.map(({ partition }) => starts[`${this.scenario.input}:${partition}`] ?? 0)
   }
 
@@ -351,6 +368,7 @@ export class EngineSimulation {
   async calmDown(): Promise<void> {
     this.weather.clear()
     this.#dying = undefined
+    this.#deadlyStep = undefined
     while (this.#frozen.length > 0) this.#thaw()
     await this.app.during(this.loader.close())
     this.inputs.catchUp()

@@ -93,6 +93,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'a standby promoted too early: its store is used as it was left, without a restore to the own fence record',
+    edits: [
+      {
+        file: 'libs/runtime/standby/standby-task.ts',
+        find: 'await copy.state.writeMark(copy.restoration.mark())',
+        // So that a restore that was cut short is not taken for a copy.
+        replace: 'await copy.state.writeMark({ ...copy.restoration.mark(), changelogs: { ...copy.restoration.positions, standby: 1 } })',
+      },
+      {
+        file: 'libs/runtime/acquire/restore.ts',
+        find: 'for (const changelog of changelogs) await restoreOne',
+        replace: `if (state.mark?.changelogs['standby'] === undefined)\n    for (const changelog of changelogs) await restoreOne`,
+      },
+    ],
+  },
+  {
     name: 'the shared key of reset and commit record: compaction takes the reset for an old commit',
     edits: [
       {

@@ -95,13 +95,13 @@ class SeedPool {
           child.send(seed)
         }
         if (under.length === 0) return end()
-        stall = setTimeout(() => breakDown(`the schedule did not end in ${stallMs} ms`), stallMs)
+        stall = setTimeout(() => breakDown(`the schedule did not end in ${stallMs} ms`, 'stalled'), stallMs)
       }
-      const breakDown = (why: string): void => {
+      const breakDown = (why: string, scenario: 'broken' | 'stalled'): void => {
         if (isOver) return
         const seed = under.shift() ?? 0
         this.#again.push(...under)
-        if (!onResult({ seed, scenario: 'broken', failures: [why], happenings: [], counts: {}, digest: undefined })) this.#stop()
+        if (!onResult({ seed, scenario, failures: [why], happenings: [], counts: {}, digest: undefined })) this.#stop()
         end()
       }
       child.on('message', (result: SeedResult) => {
@@ -111,7 +111,7 @@ class SeedPool {
         this.#stop()
         end()
       })
-      child.on('close', (code) => breakDown(`the process ended with ${code}: ${complaint}`))
+      child.on('close', (code) => breakDown(`the process ended with ${code}: ${complaint}`, 'broken'))
       feed()
     })
   }

@@ -60,11 +60,24 @@ export class ChaosWorker {
 
   up(): void {
     this.#wanted = true
-    if (this.life !== undefined) return
+    if (this.life === undefined) this.#start({})
+  }
+
+  /** Starts it with this in FAIL_POINT and nobody to start it again; resolves when it has died there, false: not within the time. */
+  async upToDie(failPoint: string, withinMs: number): Promise<boolean> {
+    this.#start({ FAIL_POINT: failPoint })
+    const life = this.life
+    const waited = new Promise<undefined>((resolve) => setTimeout(resolve, withinMs, undefined).unref())
+    const end = await Promise.race([life?.worker.ended, waited])
+    if (end !== undefined && end.signal !== 'SIGKILL') this.endedByItself.push(end.code)
+    return end?.signal === 'SIGKILL'
+  }
+
+  #start(environment: Readonly<Record<string, string>>): void {
     const name = `worker-${this.index}-life-${this.lives.length}`
     const words = [`--brokers=${this.proxy.brokers.join(',')}`, `--shutdown-ms=${SHUTDOWN_MS}`]
     const life: Life = {
-      worker: this.#rig.start({ seat: this.seat, words }),
+      worker: this.#rig.start({ seat: this.seat, words, environment }),
       name,
       index: this.index,
       startedAt: Date.now(),

@@ -7,7 +7,7 @@
 import { seededRandom } from '../support/ledger-orders.ts'
 
 export const brokerFaults = ['broker-kill', 'broker-end', 'broker-freeze', 'leader-kill', 'election', 'below-min-insync'] as const
-export const workerFaults = ['kill', 'terminate', 'freeze', 'kill-other-disk', 'kill-damage', 'kill-in-commit'] as const
+export const workerFaults = ['kill', 'terminate', 'freeze', 'kill-other-disk', 'kill-damage', 'kill-in-commit', 'kill-at-point'] as const
 export const networkFaults = ['cut', 'away', 'delay', 'lost-answer', 'late-request', 'throttle'] as const
 
 export type BrokerFault = (typeof brokerFaults)[number]
@@ -49,6 +49,7 @@ const workerKinds: readonly Kind<WorkerFault>[] = [
   { kind: 'kill-other-disk', weight: 2, lastsMs: [0, 6_000] },
   { kind: 'kill-damage', weight: 1, lastsMs: [0, 4_000] },
   { kind: 'kill-in-commit', weight: 3, lastsMs: [0, 2_000] },
+  { kind: 'kill-at-point', weight: 8, lastsMs: [0, 1_000] },
 ]
 const networkKinds: readonly Kind<NetworkFault>[] = [
   { kind: 'cut', weight: 3, lastsMs: [0, 0] },

@@ -1,6 +1,8 @@
 /** Doing the faults of the worker lanes, damage to a disk included. */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { failPoints } from '../../libs/faults/fail-points.ts'
+import type { FailPoint } from '../../libs/faults/fail-points.ts'
 import { hold } from '../support/fault-proxy/faults.ts'
 import type { ApiName } from '../support/fault-proxy/kafka-request.ts'
 import { seededRandom } from '../support/ledger-orders.ts'
@@ -10,6 +12,14 @@ import type { PlannedFault, WorkerFault } from './schedule.ts'
 
 const HIT_WITHIN_MS = 5_000
 const FLIPPED_BYTES_MAX = 64
+/** A start, a rebalance with a member that is gone, and some commits. */
+const DEAD_WITHIN_MS = 25_000
+const POINT_COUNT_MAX = 40
+
+/** Those that are passed all the time. The commit stands for itself: most kills are to be in it. */
+const pointsOfCommits = (Object.keys(failPoints) as FailPoint[]).filter(
+  (point) => !point.startsWith('announce:') && !['wiping', 'restoring', 'aborting', 'after-initialise', 'revoked'].includes(point),
+)
 
 /** Where in a commit a worker is killed: the request has left and has not come, or it was done and nobody heard it. */
 const moments: readonly { readonly api: ApiName; readonly on: 'request' | 'response' }[] = (
@@ -52,7 +62,21 @@ export async function doWorkerFault(kind: WorkerFault, planned: PlannedFault, wo
       rule.end()
       return { what: `${name} killed ${isHit ? `at the ${moment.on} of ${moment.api}` : `(no ${moment.api} came)`}`, heal: up }
     }
+    case 'kill-at-point': {
+      await worker.down('SIGKILL')
+      const failPoint = failPointOf(planned.chance)
+      const isDead = await worker.upToDie(failPoint, DEAD_WITHIN_MS)
+      await worker.down('SIGKILL')
+      return { what: `${name} killed ${isDead ? `at ${failPoint}` : `(it did not come to ${failPoint})`}`, heal: up }
+    }
   }
+}
+
+/** The chance says both: which point, and by what is left of it, at which time it is passed. */
+function failPointOf(chance: number): string {
+  const place = chance * pointsOfCommits.length
+  const point = pointsOfCommits[Math.floor(place)] ?? 'after-end-of-transaction'
+  return `${point}:${1 + Math.floor((place % 1) * POINT_COUNT_MAX)}`
 }
 
 /** Spoils one file below the folder: bytes flipped, end cut off, or the file gone. Answers what it did. */

@@ -10,8 +10,9 @@
  */
 import { createHash } from 'node:crypto'
 import { json, seconds, text, topic, topology, tumbling, type, valueState } from 'millrace'
+import type { Flow } from 'millrace'
 
-const name = process.env['ENGINE_TEST_NAME'] ?? 'chaos'
+export const name = process.env['ENGINE_TEST_NAME'] ?? 'chaos'
 
 export interface Order {
   readonly id: number
@@ -56,8 +57,9 @@ export const chains = topic(`${name}-chains`, { key: text, value: json(type<Chai
 export const regions = topic(`${name}-regions`, { key: text, value: json(type<Region>()) })
 export const windows = topic(`${name}-windows`, { key: text, value: json(type<PerWindow>()) })
 
-export default topology(name, { version: 1 }, (flow) => {
-  const links = flow.stream(orders, { eventTime: (order) => order.at, outOfOrderness: seconds(outOfOrderMs / 1_000) }).process('chain', {
+/** The first stage. */
+export const linksOf = (flow: Flow) =>
+  flow.stream(orders, { eventTime: (order) => order.at, outOfOrderness: seconds(outOfOrderMs / 1_000) }).process('chain', {
     state: { last: valueState<Link>() },
     timers: { quiet: 'event-time' },
     emits: type<Chained>(),
@@ -75,6 +77,9 @@ export default topology(name, { version: 1 }, (flow) => {
       },
     },
   })
+
+export default topology(name, { version: 1 }, (flow) => {
+  const links = linksOf(flow)
   links.to(chains)
   const byRegion = links.filter((one) => one.kind === 'order').keyBy('by-region', (one) => one.region)
   byRegion

@@ -1,0 +1,99 @@
+/** Watches how far the group has committed: when it goes on after a start, for whom each kill made it stand still, and for how long. */
+import { partitionId } from '../../../libs/runtime/ports/log.ts'
+import type { TopicPartition } from '../../../libs/runtime/ports/log.ts'
+import type { EngineRig } from '../engine-rig.ts'
+
+const LOOK_MS = 50
+
+interface Start {
+  readonly at: number
+  readonly from: readonly number[]
+  /** Kills that wait for their end of standstill. */
+  readonly waiting: { longestMs: number }[]
+  wentOn: boolean
+}
+
+export interface Begun {
+  /** Every input partition has gone on since this start. */
+  readonly wentOn: boolean
+  untilWentOn(withinMs: number): Promise<void>
+}
+
+export class Progress {
+  readonly #rig: EngineRig
+  readonly #partitions: readonly TopicPartition[]
+  #positions: readonly number[]
+  #wanted = true
+  #loop: Promise<void> = Promise.resolve()
+  readonly #starts = new Map<string, Start>()
+
+  constructor(rig: EngineRig, inputs: readonly (readonly [topic: string, partitions: number])[]) {
+    this.#rig = rig
+    this.#partitions = inputs.flatMap(([topic, count]) => Array.from({ length: count }, (_, partition) => ({ topic, partition })))
+    this.#positions = this.#partitions.map(() => 0)
+  }
+
+  begin(): void {
+    this.#loop = this.#run()
+  }
+
+  async end(): Promise<void> {
+    this.#wanted = false
+    await this.#loop
+  }
+
+  begun(seat: string): Begun {
+    const waiting = this.#starts.get(seat)?.waiting ?? []
+    const start: Start = { at: performance.now(), from: this.#positions, waiting, wentOn: false }
+    this.#starts.set(seat, start)
+    return {
+      get wentOn() {
+        return start.wentOn
+      },
+      untilWentOn: (withinMs) => this.#until(() => start.wentOn, withinMs),
+    }
+  }
+
+  died(seat: string, facts: { longestMs: number }): void {
+    this.#starts.get(seat)?.waiting.push(facts)
+  }
+
+  async untilAllMoved(): Promise<void> {
+    const from = this.#positions
+    await this.#until(() => this.#movedSince(from), Infinity)
+  }
+
+  #movedSince(from: readonly number[]): boolean {
+    return this.#positions.every((position, index) => position > (from[index] ?? 0))
+  }
+
+  async #until(holds: () => boolean, withinMs: number): Promise<void> {
+    const end = performance.now() + withinMs
+    while (this.#wanted && !holds()) {
+      if (performance.now() > end)
+        throw new Error(`no progress in ${withinMs} ms; committed: ${this.#positions.join(', ')}; ${this.#rig.lastWords()}`)
+      await pause()
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (this.#wanted) {
+      // Not while the group moves to another coordinator, say: the next look may be answered.
+      const found = await this.#rig.log.admin.committed(this.#rig.group, this.#partitions).catch(() => undefined)
+      if (found !== undefined)
+        this.#positions = this.#partitions.map(({ topic, partition }, index) =>
+          Math.max(this.#positions[index] ?? 0, found.get(partitionId(topic, partition))?.position ?? 0),
+        )
+      for (const start of this.#starts.values()) if (!start.wentOn && this.#movedSince(start.from)) this.#goesOn(start)
+      await pause()
+    }
+  }
+
+  #goesOn(start: Start): void {
+    start.wentOn = true
+    const milliseconds = performance.now() - start.at
+    for (const facts of start.waiting.splice(0)) facts.longestMs = Math.max(facts.longestMs, milliseconds)
+  }
+}
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, LOOK_MS))

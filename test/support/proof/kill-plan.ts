@@ -12,10 +12,8 @@ export interface PlannedKill {
   readonly guest: boolean
 }
 
-/** At the start of a task: passed once or a few times. */
-const atStart: readonly FailPoint[] = ['aborting', 'after-initialise', 'restoring', 'wiping']
 /** Not passed by a worker: `millrace reset` does. */
-export const workerPoints = (Object.keys(failPoints) as FailPoint[]).filter((point) => !point.startsWith('announce:'))
+const workerPoints = (Object.keys(failPoints) as FailPoint[]).filter((point) => !point.startsWith('announce:'))
 
 /**
  * What must come right before at the same worker: a transaction that is left open, which the start ends; a store that is one commit
@@ -52,8 +50,6 @@ function killAt(point: FailPoint, tasks: number, random: () => number, round = 0
   const disk = point === 'wiping' ? 'damaged' : point === 'restoring' && round % 2 === 0 ? 'empty' : 'as it is'
   return { point, count, disk, guest: point === 'revoked' }
 }
-
-export const isAtStart = (point: FailPoint): boolean => atStart.includes(point)
 
 function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
   return items

@@ -31,6 +31,7 @@ export interface KillsRequest {
   readonly rate: number
   /** At the end, while all workers run. */
   readonly meanwhile?: () => Promise<void>
+  readonly say: (text: string) => void
 }
 
 export interface PointFacts {
@@ -121,6 +122,7 @@ export class Kills {
   async #die(worker: EngineWorker, kill: PlannedKill): Promise<void> {
     const { rig } = this.#request
     const facts = this.#factsOf(kill.point)
+    const begun = performance.now()
     const waited = wait(REACHED_WITHIN_MS)
     let guest: EngineWorker | undefined
     if (kill.guest && (await Promise.race([worker.untilSaid('admin server listens'), worker.ended]))) {
@@ -132,6 +134,8 @@ export class Kills {
       throw new Error(`a worker has ended by itself, code ${end.code}, before ${kill.point}:\n${worker.lastLines(20)}`)
     if (end === undefined) facts.missed += 1
     else facts.killed += 1
+    const afterMs = Math.round(performance.now() - begun)
+    this.#request.say(`${kill.point}:${kill.count}${end === undefined ? ' not reached' : ''} after ${afterMs} ms`)
     await worker.kill()
     await guest?.stop()
   }

@@ -7,7 +7,8 @@ const LOOK_MS = 50
 
 interface Start {
   readonly at: number
-  readonly from: readonly number[]
+  /** By a look that began after the start: nothing that the one before has done counts. Undefined: not yet. */
+  from: readonly number[] | undefined
   /** Kills that wait for their end of standstill. */
   readonly waiting: { longestMs: number }[]
   wentOn: boolean
@@ -44,7 +45,7 @@ export class Progress {
 
   begun(seat: string): Begun {
     const waiting = this.#starts.get(seat)?.waiting ?? []
-    const start: Start = { at: performance.now(), from: this.#positions, waiting, wentOn: false }
+    const start: Start = { at: performance.now(), from: undefined, waiting, wentOn: false }
     this.#starts.set(seat, start)
     return {
       get wentOn() {
@@ -78,18 +79,21 @@ export class Progress {
 
   async #run(): Promise<void> {
     while (this.#wanted) {
+      const starts = [...this.#starts.values()]
       // Not while the group moves to another coordinator, say: the next look may be answered.
       const found = await this.#rig.log.admin.committed(this.#rig.group, this.#partitions).catch(() => undefined)
       if (found !== undefined)
         this.#positions = this.#partitions.map(({ topic, partition }, index) =>
           Math.max(this.#positions[index] ?? 0, found.get(partitionId(topic, partition))?.position ?? 0),
         )
-      for (const start of this.#starts.values()) if (!start.wentOn && this.#movedSince(start.from)) this.#goesOn(start)
+      if (found !== undefined) for (const start of starts) this.#look(start)
       await pause()
     }
   }
 
-  #goesOn(start: Start): void {
+  #look(start: Start): void {
+    start.from ??= this.#positions
+    if (start.wentOn || !this.#movedSince(start.from)) return
     start.wentOn = true
     const milliseconds = performance.now() - start.at
     for (const facts of start.waiting.splice(0)) facts.longestMs = Math.max(facts.longestMs, milliseconds)

@@ -6,8 +6,8 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import type { FailPoint } from '../../../libs/faults/fail-points.ts'
-import { readWithConsoleConsumer } from '../../../services/demo/console-consumer.ts'
-import { EngineRig, NAME_VARIABLE } from '../../support/engine-rig.ts'
+import type { Line } from '../../../services/demo/console-consumer.ts'
+import { EngineRig, NAME_VARIABLE, textOf } from '../../support/engine-rig.ts'
 import { plainEnvironment, repositoryRoot } from '../../support/engine-worker.ts'
 import { kafkaForTests } from '../../support/kafka-for-tests.ts'
 import { seededRandom } from '../../support/ledger-orders.ts'
@@ -29,7 +29,6 @@ const UNITS_ALONE = Number(process.env['KILLS_ALONE'] ?? scaled(2, Infinity))
 const RATE = 200
 /** The promise is 10 s; a machine that runs much else beside this is slower, and standing still for good is what this is to find. */
 const GOES_ON_WITHIN_MS = 60_000
-const QUIET_MS = 5_000
 const seed = Number(process.env['KILLS_SEED'] ?? Date.now() % 1_000_000)
 
 /** A reset that dies before it is announced has changed nothing: with the outputs of a second epoch the oracle would not agree. */
@@ -46,6 +45,9 @@ async function resetsThatDie(rig: EngineRig): Promise<void> {
     expect([point, signal]).toEqual([point, 'SIGKILL'])
   }
 }
+
+const linesOf = async (rig: EngineRig, topic: string): Promise<Line[]> =>
+  (await rig.read(rig.topic(topic))).map(({ partition, key, value }) => ({ partition, key: textOf(key), value: textOf(value) }))
 
 /** For whoever watches a long run. */
 const say = (text: string): void => void (isFullRun && process.stderr.write(`${new Date().toISOString()} ${text}\n`))
@@ -124,8 +126,7 @@ describe('kill -9 at every fail-point', () => {
         }).run()
         report('one stage', done)
         expect(await Promise.all(done.workers.map((worker) => worker.down('SIGTERM')))).toEqual([0])
-        const input = await readWithConsoleConsumer(rig.brokers, rig.topic('orders'), QUIET_MS)
-        const chains = await readWithConsoleConsumer(rig.brokers, rig.topic('chains'), QUIET_MS)
+        const [input, chains] = [await linesOf(rig, 'orders'), await linesOf(rig, 'chains')]
         const expected = { ...recompute(input), regions: new Map(), windows: [] }
         expect(expected.chains.size).toBeGreaterThan(0)
         expect(differences(foundResults(chains, [], []), expected)).toEqual([])

@@ -1,4 +1,5 @@
 /** `millrace reset <module>`: shows what moving the offsets would mean, asks, and announces a new epoch; workers may run meanwhile. */
+import { failPoint } from '../../faults/fail-points.ts'
 import { Fault } from '../../faults/fault.ts'
 import { announce, neverRan } from '../../runtime/reset/announce.ts'
 import type { AnnounceContext } from '../../runtime/reset/announce.ts'
@@ -123,7 +124,10 @@ async function contextOf(context: CommandContext): Promise<AnnounceContext> {
     signal: new AbortController().signal,
     identity: () => ({ groupId: wiring.names.group, memberId: '', generation: -1 }),
     onNote: () => undefined,
-    onStep: (step) => context.world.atStep?.(step),
+    onStep: (step) => {
+      failPoint(step)
+      context.world.atStep?.(step)
+    },
   }
 }
 

@@ -46,7 +46,7 @@ function killAt(point: FailPoint, tasks: number, random: () => number, round = 0
   const few = point === 'aborting' || point === 'after-initialise'
   const once = point === 'restoring' || point === 'wiping' || point === 'revoked'
   // Some commits of each task first, so that it can be seen that the worker goes on.
-  const count = once ? 1 : few ? 1 + Math.floor((random() * tasks) / 2) : tasks * 2 + Math.floor(random() * tasks * 3)
+  const count = once ? 1 : few ? 1 + Math.floor((random() * tasks) / 2) : tasks + Math.floor(random() * tasks * 2)
   const disk = point === 'wiping' ? 'damaged' : point === 'restoring' && round % 2 === 0 ? 'empty' : 'as it is'
   return { point, count, disk, guest: point === 'revoked' }
 }

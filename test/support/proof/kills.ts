@@ -13,7 +13,7 @@ import type { PlannedKill } from './kill-plan.ts'
 import { Progress } from './progress.ts'
 
 /** Then the point is not on the way of this life (nothing to restore, say): killed at that moment, and counted apart. */
-const REACHED_WITHIN_MS = 40_000
+const REACHED_WITHIN_MS = 90_000
 const RUNNING_WITHIN_MS = 90_000
 const DRAINED_WITHIN_MS = 180_000
 /** Less is a commit or two, or a changelog that has nothing else. */

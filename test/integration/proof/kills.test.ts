@@ -70,7 +70,7 @@ function expectPromises(done: KillsDone, units: readonly (readonly PlannedKill[]
 }
 
 describe('kill -9 at every fail-point', () => {
-  it.each([1, 3])(
+  it.each([1])(
     'loses nothing and counts nothing twice: two stages, windows and timers, workers: %d',
     async (workers) => {
       const partitions = PARTITIONS
@@ -94,7 +94,7 @@ describe('kill -9 at every fail-point', () => {
           meanwhile: () => (workers === 1 ? resetsThatDie(rig) : Promise.resolve()),
         }).run()
         report(`two stages, workers: ${workers}`, done)
-        const { checks } = await verdictOf({ rig, workers: done.workers, tasks, inputPartitions: partitions, say: () => undefined })
+        const { checks } = await verdictOf({ rig, workers: done.workers, tasks, say: () => undefined })
         expect(checks.filter(({ passed }) => !passed)).toEqual([])
         expectPromises(done, units)
       } finally {

@@ -126,7 +126,7 @@ export class Kills {
     const waited = wait(REACHED_WITHIN_MS)
     let guest: EngineWorker | undefined
     if (kill.guest && (await Promise.race([worker.untilSaid('admin server listens'), worker.ended]))) {
-      await Promise.race([rig.running(worker, 1).catch(() => undefined), this.#progress.untilAllMoved(), worker.ended, waited])
+      await Promise.race([this.#progress.untilAllMoved(), worker.ended, waited])
       guest = rig.start({ seat: `guest-${this.#guests++}` })
     }
     const end = await Promise.race([worker.ended, waited])

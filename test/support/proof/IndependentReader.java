@@ -157,6 +157,8 @@ public final class IndependentReader {
     settings.put("enable.auto.commit", "false");
     settings.put("auto.offset.reset", "none");
     settings.put("check.crcs", "true");
+    // Nothing more comes: a partition that is read to its end must not hold the others back.
+    settings.put("fetch.max.wait.ms", "10");
     try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       List<TopicPartition> partitions = new ArrayList<>();
       consumer.partitionsFor(topic).forEach(one -> partitions.add(new TopicPartition(topic, one.partition())));

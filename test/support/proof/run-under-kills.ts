@@ -32,8 +32,10 @@ export interface KillsRequest {
   /** Of each worker. */
   readonly kills: number
   readonly say: (text: string) => void
-  /** Only these. Default: all that can be reached. */
-  readonly points?: readonly FailPoint[]
+  /** Only these, each with the time at which it kills, `point:count`. Default: all that can be reached, at times that the seed chooses. */
+  readonly points?: readonly `${FailPoint}:${number}`[]
+  /** Default 8,000. */
+  readonly reachedWithinMs?: number
   readonly program?: string
 }
 
@@ -88,23 +90,28 @@ const seatOf = (index: number): string => `worker-${index}`
 
 /** Answers the worker that lives on. */
 async function killAgainAndAgain(request: KillsRequest, index: number, kills: Map<string, number>): Promise<EngineWorker> {
-  const { rig, say, program, points = reachable } = request
+  const { rig, say, program, reachedWithinMs = REACHED_WITHIN_MS } = request
   const random = seededRandom(request.seed * WORKERS + index)
   for (let left = request.kills; left > 0; left--) {
-    const point = points[Math.floor(random() * points.length)] ?? 'after-send'
-    const count = 1 + Math.floor(random() * COUNT_MAX)
-    const worker = rig.start({ seat: seatOf(index), program, environment: { FAIL_POINT: `${point}:${count}` } })
-    const place = (await reached(worker)) ? point : 'at a random moment'
+    const armed = choose(request.points, random)
+    const worker = rig.start({ seat: seatOf(index), program, environment: { FAIL_POINT: armed } })
+    const isReached = await reached(worker, reachedWithinMs)
     await worker.kill()
+    const place = isReached ? armed.replace(/:\d+$/u, '') : 'at a random moment'
     kills.set(place, (kills.get(place) ?? 0) + 1)
-    say(`worker ${index} killed: ${place}${place === point ? `, time ${count}` : ` (${point} was not reached)`}`)
+    say(`worker ${index} killed ${isReached ? `at ${armed}` : `at a random moment (${armed} was not reached)`}`)
   }
   return rig.start({ seat: seatOf(index), program })
 }
 
-async function reached(worker: EngineWorker): Promise<boolean> {
+function choose(points: KillsRequest['points'], random: () => number): string {
+  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
+  return points === undefined ? `${pick(reachable)}:${1 + Math.floor(random() * COUNT_MAX)}` : String(pick(points))
+}
+
+async function reached(worker: EngineWorker, withinMs: number): Promise<boolean> {
   await worker.untilSaid('admin server listens').catch(() => undefined) // It may have died before.
-  const waited = new Promise<undefined>((resolve) => setTimeout(resolve, REACHED_WITHIN_MS, undefined).unref())
+  const waited = new Promise<undefined>((resolve) => setTimeout(resolve, withinMs, undefined).unref())
   const end = await Promise.race([worker.ended, waited])
   if (end !== undefined && end.signal !== 'SIGKILL') throw new Error(`a worker has ended by itself:\n${worker.lastLines(20)}`)
   return end !== undefined

@@ -13,10 +13,10 @@ import type { ProvedWorker } from './verdict.ts'
 
 const WORKERS = 2
 /** A point that is not reached by then (no rebalance, nothing to abort) is replaced by a kill at whatever moment that is. */
-const REACHED_WITHIN_MS = 8_000
+const REACHED_WITHIN_MS = 10_000
 const RUNNING_WITHIN_MS = 90_000
 const DRAINED_WITHIN_MS = 120_000
-const COUNT_MAX = 6
+const COUNT_MAX = 4
 /** The last orders are an hour after all others; out-of-orderness is seconds. */
 const WATERMARK_BEHIND_MS = 60_000
 
@@ -34,7 +34,7 @@ export interface KillsRequest {
   readonly say: (text: string) => void
   /** Only these, each with the time at which it kills, `point:count`. Default: all that can be reached, at times that the seed chooses. */
   readonly points?: readonly `${FailPoint}:${number}`[]
-  /** Default 8,000. */
+  /** Default 10,000. */
   readonly reachedWithinMs?: number
   readonly program?: string
 }

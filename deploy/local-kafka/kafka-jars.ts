@@ -17,7 +17,7 @@ const pom = join(import.meta.dirname, 'pom.xml')
 const javaVersionMin = 17
 const fetchTimeoutMs = 600_000
 const howToGet =
-  'Get it by `apt-get install openjdk-17-jre-headless maven`, or install Docker, or set KAFKA_BROKERS to a Kafka that runs already.'
+  'Get it by `apt-get install openjdk-17-jdk-headless maven`, or install Docker, or set KAFKA_BROKERS to a Kafka that runs already.'
 
 export interface KafkaJava {
   readonly java: string

@@ -32,7 +32,7 @@ const pollMs = 100
 const run = promisify(execFile)
 
 export async function registryForTests(): Promise<TestRegistry> {
-  await need('java', ['-version'], 'Java 17 or later', 'openjdk-17-jre-headless')
+  await need('java', ['-version'], 'Java 17 or later', 'openjdk-17-jdk-headless')
   if (!existsSync(home)) await fetchRegistry()
   const port = await freePort()
   const dir = join(testRun().dir, `registry-${port}`)

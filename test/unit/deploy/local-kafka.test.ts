@@ -65,7 +65,7 @@ describe('a machine on which Kafka cannot be started', () => {
     expect(status).toBe(1)
     expect(said.trimEnd().split('\n')).toHaveLength(1)
     expect(said).toContain(says)
-    expect(said).toContain('apt-get install openjdk-17-jre-headless maven')
+    expect(said).toContain('apt-get install openjdk-17-jdk-headless maven')
   })
 })
 

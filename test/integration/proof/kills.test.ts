@@ -24,7 +24,7 @@ const TWO_STAGES = 'test/support/proof/topology.ts'
 const ONE_STAGE = 'test/support/proof/one-stage.ts'
 const PARTITIONS = 2
 const PER_POINT = Number(process.env['KILLS_PER_POINT'] ?? scaled(1, 20))
-/** One worker stands still for a session after each kill, so every change affords it a few; three workers see each point every time. */
+/** One worker stands still for a session after each kill, so every change affords it a few points, by seed; all of them only in the full run. */
 const UNITS_ALONE = Number(process.env['KILLS_ALONE'] ?? scaled(2, Infinity))
 const RATE = 200
 /** The promise is 10 s; a machine that runs much else beside this is slower, and standing still for good is what this is to find. */

@@ -8,13 +8,10 @@ import { usageOf, type ProcessUsage } from './process-usage.ts'
 
 const saidLinesMax = 40
 const endWithinMs = 30_000
-const firstLine = /^bench:first (\d+)$/u
 
 export class ContenderProcess {
   readonly contender: Contender
   readonly startedAt = Date.now()
-  /** When the first record was processed, epoch ms. */
-  readonly first: Promise<number>
   /** Rejects when the process ends by itself; never resolves. */
   readonly failed: Promise<never>
   readonly #child: ChildProcess
@@ -28,9 +25,7 @@ export class ContenderProcess {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...withoutSettings(process.env), ...contender.environment },
     })
-    const first = Promise.withResolvers<number>()
-    this.first = first.promise
-    this.#listen((at) => first.resolve(at))
+    this.#listen()
     const failed = Promise.withResolvers<never>()
     this.failed = failed.promise
     this.failed.catch(() => undefined) // Seen by whoever races with it; an ordered end is no failure.
@@ -58,12 +53,17 @@ export class ContenderProcess {
     return this.#child.signalCode !== 'SIGKILL'
   }
 
-  #listen(onFirst: (at: number) => void): void {
+  /** kill -9. */
+  async kill(): Promise<void> {
+    this.#ending = true
+    this.#child.kill('SIGKILL')
+    await this.#ended
+  }
+
+  #listen(): void {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream === null) continue
       createInterface({ input: stream }).on('line', (line) => {
-        const match = firstLine.exec(line)
-        if (match !== null) return onFirst(Number(match[1]))
         this.#said.push(line)
         if (this.#said.length > saidLinesMax) this.#said.shift()
       })

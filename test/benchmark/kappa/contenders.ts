@@ -1,16 +1,16 @@
-/** The two contenders as command lines. Pure. */
+/** The contenders as command lines. Pure. */
 import { join } from 'node:path'
 import type { StreamsPeer } from './streams-peer.ts'
+import type { Names } from './workload.ts'
 
-export type ContenderName = 'kafka-streams' | 'millrace'
+export const contenderNames = ['kafka-streams', 'millrace'] as const
+export type ContenderName = (typeof contenderNames)[number]
 
-/** One run of one contender on the preloaded input. */
-export interface Run {
+/** One run of one contender. */
+export interface Run extends Names {
   readonly brokers: readonly string[]
-  /** Unique for each run: group, internal topics and state start from nothing. */
-  readonly application: string
-  readonly input: string
-  readonly output: string
+  /** Of ../workloads. */
+  readonly workload: string
   readonly threads: number
   readonly commitIntervalMs: number
   readonly stateDirectory: string
@@ -26,30 +26,51 @@ export interface Contender {
 }
 
 export interface PeerOptions {
-  /** MiB; -1: the default of Kafka Streams. */
-  readonly cacheMiB: number
+  /** Class in ../streams-peer. */
+  readonly peer: string
+  readonly words: Readonly<Record<string, string>>
+  readonly cacheBytes: number
   /** For -Xmx. */
   readonly heap: string
 }
 
-export function kafkaStreams(run: Run, peer: StreamsPeer, { cacheMiB, heap }: PeerOptions): Contender {
-  const { brokers, application, input, output, threads, commitIntervalMs, stateDirectory } = run
-  const own = [brokers.join(','), application, input, output, threads, commitIntervalMs, cacheMiB, stateDirectory]
+export function kafkaStreams(run: Run, java: StreamsPeer, { peer, words, cacheBytes, heap }: PeerOptions): Contender {
+  const own = {
+    peer,
+    brokers: run.brokers.join(','),
+    application: run.application,
+    input: run.input,
+    output: run.output,
+    threads: run.threads,
+    commitMs: run.commitIntervalMs,
+    cacheBytes,
+    state: run.stateDirectory,
+    ...words,
+  }
   return {
     name: 'kafka-streams',
-    program: peer.java,
-    words: [`-Xmx${heap}`, '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', peer.classPath, peer.mainClass, ...own.map(String)],
+    program: java.java,
+    words: [
+      `-Xmx${heap}`,
+      '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
+      '-cp',
+      java.classPath,
+      java.mainClass,
+      ...Object.entries(own).map(([name, value]) => `${name}=${value}`),
+    ],
     environment: {},
-    group: application,
+    group: run.application,
   }
 }
 
 export interface MillraceOptions {
   /** Flags for node, before the file: a profile. */
   readonly nodeWords: readonly string[]
+  /** Further words of the command. */
+  readonly words?: readonly string[]
 }
 
-export function millrace(run: Run, { nodeWords }: MillraceOptions): Contender {
+export function millrace(run: Run, { nodeWords, words = [] }: MillraceOptions): Contender {
   const flags = {
     '--brokers': run.brokers.join(','),
     '--state-directory': run.stateDirectory,
@@ -65,8 +86,17 @@ export function millrace(run: Run, { nodeWords }: MillraceOptions): Contender {
       ...nodeWords,
       join(import.meta.dirname, 'millrace-worker.ts'),
       ...Object.entries(flags).flatMap(([flag, value]) => [flag, String(value)]),
+      ...words,
     ],
-    environment: { BENCH_APPLICATION: run.application, BENCH_INPUT: run.input, BENCH_OUTPUT: run.output },
+    environment: topologyEnvironment(run),
     group: `${run.application}.v1`,
   }
 }
+
+/** What topology.ts reads. */
+export const topologyEnvironment = (run: Run): Record<string, string> => ({
+  BENCH_WORKLOAD: run.workload,
+  BENCH_APPLICATION: run.application,
+  BENCH_INPUT: run.input,
+  BENCH_OUTPUT: run.output,
+})

@@ -1,126 +1,85 @@
 /**
- * `make bench`: one stateful aggregate per key, Millrace against Kafka Streams, on one broker in one run.
+ * `make bench`: Millrace against what a user would take instead, on one broker in one run.
  *
- * The input is loaded once. Then both run in turn, each time as a new application with empty state, in a process of its own, with the
- * same number of threads and the same commit interval. After each run the output topic, read committed, must have the right total for
- * every key, else the run counts for nothing.
+ * The input of each workload (../workloads) is loaded once. Then the contenders run in turn, each time as a new application with empty
+ * state, in a process of its own, with the same number of threads and the same commit interval. After each run the output, read committed,
+ * must be exactly what an oracle says, else the benchmark fails: no speed without exactness.
  *
- * Exit code 0: all outputs right, ratio at or above the target, memory within the budget; 1: not; 2: the command line was not understood.
+ * Exit code 0: all outputs right, ratios at or above the target, memory within the budget; 1: not; 2: the command line was not understood.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { repositoryRoot } from '../../../deploy/local-kafka/kafka-jars.ts'
 import { readLocalCluster } from '../../../deploy/local-kafka/local-cluster.ts'
-import { startKafka, type RunningKafka } from '../../../deploy/local-kafka/start-kafka.ts'
+import { startKafka } from '../../../deploy/local-kafka/start-kafka.ts'
 import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
 import { settingTable } from '../../../libs/runtime/settings/settings.ts'
-import { Bench } from './bench.ts'
-import type { ContenderName } from './contenders.ts'
 import { profileLines } from './cpu-profile.ts'
+import { Ground, type NamedWorkload } from './ground.ts'
 import type { Measurement } from './measure.ts'
 import { readOptions, usage, type BenchOptions } from './options.ts'
 import { usageOf } from './process-usage.ts'
-import { mib, summarise, table, type Summary } from './report.ts'
+import { ratio, summaries, tableLines } from './report.ts'
 import { pinnedKafkaVersion, streamsPeer } from './streams-peer.ts'
-
-interface Outcome {
-  readonly measurements: readonly Measurement[]
-  readonly summaries: readonly Summary[]
-  /** Millrace by Kafka Streams; undefined: only one has run. */
-  readonly ratio: number | undefined
-  readonly budgetBytes: number
-  readonly isWithinBudget: boolean
-}
+import { mib, percent } from './text.ts'
+import { sizeOf, throughput } from './throughput.ts'
+import { workloadNamed, workloadNames } from './workload.ts'
 
 /** One folder for each run, named by its process. */
 const benchDirectory = join(repositoryRoot, '.millrace', 'bench')
+const profileDirectory = join(repositoryRoot, '.millrace', 'profiles')
 /** Of the machine. */
 const othersShareMax = 0.1
-const profileDirectory = join(repositoryRoot, '.millrace', 'profiles')
+/** What a process may take beyond what its settings allow. */
+const budgetSlack = 1.15
 
-async function bench(options: BenchOptions): Promise<number> {
+async function bench(options: BenchOptions, workloads: readonly NamedWorkload[]): Promise<number> {
   const begin = performance.now()
-  const say = (line: string): void => void (options.json ? process.stderr : process.stdout).write(`${line}\n`)
-  const peer = options.only === 'millrace' ? undefined : await streamsPeer(say)
+  const say = (line: string): void => void process.stdout.write(`${line}\n`)
+  const peer = options.contender === 'millrace' ? undefined : await streamsPeer(say)
   removeLeftovers()
   const directory = join(benchDirectory, String(process.pid))
   const kafkaDirectory = join(directory, 'kafka')
   const kafka = await startKafka({ port: options.port, dir: kafkaDirectory, guardPid: process.pid, log: say })
   const log = kafkaLog({ brokers: kafka.brokers, clientId: 'bench' })
   if (options.profile) freshProfiles()
+  const brokerPid = readLocalCluster(kafkaDirectory)?.brokers[0]?.pid
+  const ground = new Ground({ options, brokers: kafka.brokers, brokerPid, log, peer, directory, profileDirectory, say })
+  let isGood = true
   try {
-    const brokerPid = readLocalCluster(kafkaDirectory)?.brokers[0]?.pid
-    const setup = { options, brokers: kafka.brokers, brokerPid, log, peer, directory, profileDirectory, say }
-    const versions = versionsWith(kafka)
-    const outcome = concluded(options, await new Bench(setup).run())
-    for (const line of report(options, outcome, versions)) say(line)
+    const broker = kafka.home === 'local' ? pinnedKafkaVersion() : kafka.home
+    say(`Node ${process.versions.node}, Kafka Streams ${pinnedKafkaVersion()}, broker ${broker}, ${cpus().length} processors`)
+    for (const one of workloads) {
+      const size = sizeOf(one, options)
+      if (size === undefined) continue
+      const measurements = await throughput(ground, one, size)
+      for (const line of ['', one.workload.title, ...tableLines(measurements), ...complaints(measurements, options), '']) say(line)
+      isGood &&= complaints(measurements, options).length === 0
+    }
     if (options.profile) for (const line of profiles()) say(line)
     say(`all outputs equal to the recomputation; ${((performance.now() - begin) / 1_000).toFixed(0)} s in all`)
-    if (options.json) process.stdout.write(`${JSON.stringify({ options, versions, ...outcome })}\n`)
-    return outcome.isWithinBudget && (outcome.ratio ?? Infinity) >= options.target ? 0 : 1
+    return isGood ? 0 : 1
   } finally {
+    await ground.remove()
     await log.close()
     await kafka.stop()
     rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
   }
 }
 
-function concluded(options: BenchOptions, measurements: readonly Measurement[]): Outcome {
-  const names = new Set(measurements.map(({ name }) => name))
-  const summaries = [...names].map((name) => summarise(name, measurements))
-  const own = summaries.find(({ name }) => name === 'millrace')
-  const peer = summaries.find(({ name }) => name === 'kafka-streams')
-  const budgetBytes = memoryBudget(options)
-  return {
-    measurements,
-    summaries,
-    ratio: own === undefined || peer === undefined ? undefined : own.recordsPerSecond / peer.recordsPerSecond,
-    budgetBytes,
-    isWithinBudget: own === undefined || own.rssGrowthBytes <= budgetBytes,
-  }
-}
-
-function report({ threads, target }: BenchOptions, outcome: Outcome, versions: Versions): string[] {
-  const { node, kafkaStreams, broker, processors } = versions
-  const { summaries, ratio, budgetBytes, isWithinBudget } = outcome
-  const lines = [
-    '',
-    `Node ${node}, Kafka Streams ${kafkaStreams}, broker ${broker}, ${processors} processors, ${threads} thread(s) each`,
-    '',
-    ...table(summaries),
-    '',
-  ]
-  if (ratio !== undefined) {
-    lines.push(`Millrace runs at ${ratio.toFixed(2)} times Kafka Streams${target > 0 ? `; wanted: ${target} or better` : ''}`)
-  }
-  const cpuOf = (wanted: ContenderName): number | undefined => summaries.find(({ name }) => name === wanted)?.cpuMicrosecondsPerRecord
-  const [own, peer] = [cpuOf('millrace'), cpuOf('kafka-streams')]
-  if (own !== undefined && peer !== undefined) {
-    lines.push(`and takes ${(own / peer).toFixed(2)} times its processor time for each record, which hardly depends on who else is at work`)
-  }
-  if (summaries.some(({ name }) => name === 'millrace')) {
-    const memory = `Millrace's memory above its start is ${isWithinBudget ? 'within' : 'ABOVE'} what its settings allow`
-    lines.push(`${memory}: ${mib(budgetBytes)} for state, input buffers and commits`)
-  }
-  const others = Math.max(0, ...summaries.map(({ othersShare }) => othersShare ?? 0))
-  if (others > othersShareMax) lines.push(`Do not trust these rates: others took ${Math.round(others * 100)} % of this machine meanwhile`)
+function complaints(measurements: readonly Measurement[], options: BenchOptions): string[] {
+  const lines: string[] = []
+  const rate = ratio(measurements, (one) => one.recordsPerSecond)?.median
+  if (rate !== undefined && rate < options.target) lines.push(`the ratio is below ${options.target}`)
+  const own = summaries(measurements).find(({ name }) => name === 'millrace')
+  const budget = memoryBudget(options) * budgetSlack
+  if (own !== undefined && own.rssGrowthBytes > budget)
+    lines.push(`Millrace's memory grew by ${mib(own.rssGrowthBytes)}, above the ${mib(budget)} that its settings allow`)
+  const others = Math.max(0, ...summaries(measurements).map(({ othersShare }) => othersShare ?? 0))
+  if (others > othersShareMax) lines.push(`do not trust these rates: others took ${percent(others)} of this machine meanwhile`)
   return lines
 }
-
-interface Versions {
-  readonly node: string
-  readonly kafkaStreams: string
-  readonly broker: string
-  readonly processors: number
-}
-
-const versionsWith = (kafka: RunningKafka): Versions => ({
-  node: process.versions.node,
-  kafkaStreams: pinnedKafkaVersion(),
-  broker: kafka.home === 'local' ? pinnedKafkaVersion() : kafka.home,
-  processors: cpus().length,
-})
 
 /** What the settings allow a worker's process to hold beyond what it has when it begins. */
 function memoryBudget({ partitions }: BenchOptions): number {
@@ -147,19 +106,34 @@ const profiles = (): string[] =>
     .filter((name) => name.endsWith('.cpuprofile'))
     .flatMap((name) => ['', ...profileLines(join(profileDirectory, name))])
 
+async function chosen({ only }: BenchOptions): Promise<readonly NamedWorkload[]> {
+  const names = workloadNames()
+  const strange = only.find((name) => !names.includes(name))
+  if (strange !== undefined) throw new Error(`--only ${strange}: there are ${names.join(', ')}`)
+  return Promise.all(
+    names.filter((name) => only.length === 0 || only.includes(name)).map(async (name) => ({ name, workload: await workloadNamed(name) })),
+  )
+}
+
 async function main(): Promise<number> {
   if (process.argv.includes('--help')) {
     process.stdout.write(`${usage}\n`)
     return 0
   }
   let options: BenchOptions
+  let workloads: readonly NamedWorkload[]
   try {
     options = readOptions(process.argv.slice(2))
+    workloads = await chosen(options)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     return 2
   }
-  return bench(options)
+  if (options.list) {
+    for (const { name, workload } of workloads) process.stdout.write(`${name.padEnd(24)} ${workload.title}\n`)
+    return 0
+  }
+  return bench(options, workloads)
 }
 
 process.exitCode = await main().catch((error: unknown) => {

@@ -1,91 +1,107 @@
 /** The command line of the benchmark. Pure. */
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { contenderNames, type ContenderName } from './contenders.ts'
 
 export const usage = `usage: node test/benchmark/kappa/main.ts [options]
 
-  --records N         records in the preloaded input       (default 1000000)
-  --keys N            distinct text keys                   (default 100000)
+  --only NAME,...     workloads (files of test/benchmark/workloads) and other measurements alone
+  --quick             few records, one round, the workloads that have a quick size
+  --records N         records in each input                (default: what the workload says)
+  --keys N            distinct keys                        (default: what the workload says)
   --partitions N      partitions of the input              (default 4)
-  --threads N         stream threads, and workers          (default 1)
-  --rounds N          runs of each, taken in turn          (default 3)
-  --minutes N         no new round that would end later    (default 4; one round is always run)
+  --threads N         stream threads, and workers          (default: the processors of this machine)
+  --rounds N          runs of each, taken in turn          (default 3; quick 1)
   --commit-ms N       commit interval of both              (default 100)
-  --only NAME         kafka-streams or millrace alone
-  --target RATIO      exit 1 below it; 0: only report      (default 0.8)
-  --peer-cache-mib N  record cache of Kafka Streams; -1: its default, 10 MiB
-  --peer-heap SIZE    -Xmx of Kafka Streams                (default 1g)
+  --contender NAME    kafka-streams or millrace alone
+  --target RATIO      exit 1 when the median ratio of a workload is below it (default 0: only report)
+  --peer-cache-mib N  record cache of Kafka Streams        (default 256, the memory for state of Millrace)
+  --peer-heap SIZE    -Xmx of Kafka Streams                (default 2g)
   --port N            port of the local broker             (default: a free one)
   --node-flags=TEXT   flags for the node of millrace, by spaces (--node-flags=--max-old-space-size=512)
   --profile           one run of millrace with a CPU profile, and its most expensive functions
-  --json              one object on stdout; progress goes to stderr`
+  --list              names for --only`
 
 export interface BenchOptions {
-  readonly records: number
-  readonly keys: number
+  /** Empty: all. */
+  readonly only: readonly string[]
+  readonly quick: boolean
+  readonly records: number | undefined
+  readonly keys: number | undefined
   readonly partitions: number
   readonly threads: number
   readonly rounds: number
-  readonly minutes: number
   readonly commitIntervalMs: number
-  readonly only: 'kafka-streams' | 'millrace' | undefined
+  readonly contender: ContenderName | undefined
   readonly target: number
   readonly peerCacheMiB: number
   readonly peerHeap: string
   readonly port: number
   readonly nodeFlags: readonly string[]
   readonly profile: boolean
-  readonly json: boolean
+  readonly list: boolean
 }
+
+const roundsDefault = 3
 
 /** Throws an Error with the usage. */
 export function readOptions(words: readonly string[]): BenchOptions {
   const { values } = parseArgs({
     args: [...words],
     options: {
-      records: { type: 'string', default: '1000000' },
-      keys: { type: 'string', default: '100000' },
+      only: { type: 'string', default: '' },
+      quick: { type: 'boolean', default: false },
+      records: { type: 'string' },
+      keys: { type: 'string' },
       partitions: { type: 'string', default: '4' },
-      threads: { type: 'string', default: '1' },
-      rounds: { type: 'string', default: '3' },
-      minutes: { type: 'string', default: '4' },
+      threads: { type: 'string', default: String(availableParallelism()) },
+      rounds: { type: 'string' },
       'commit-ms': { type: 'string', default: '100' },
-      only: { type: 'string' },
-      target: { type: 'string', default: '0.8' },
-      'peer-cache-mib': { type: 'string', default: '-1' },
-      'peer-heap': { type: 'string', default: '1g' },
+      contender: { type: 'string' },
+      target: { type: 'string', default: '0' },
+      'peer-cache-mib': { type: 'string', default: '256' },
+      'peer-heap': { type: 'string', default: '2g' },
       port: { type: 'string', default: '0' },
       'node-flags': { type: 'string', default: '' },
       profile: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
     },
   })
-  const count = (name: 'records' | 'keys' | 'partitions' | 'threads' | 'rounds' | 'commit-ms'): number => {
-    const value = Number(values[name])
-    if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name} ${values[name]} is no positive whole number\n${usage}`)
-    return value
-  }
-  const number = (name: 'minutes' | 'target' | 'peer-cache-mib' | 'port'): number => {
-    const value = Number(values[name])
-    if (!Number.isFinite(value)) throw new Error(`--${name} ${values[name]} is no number\n${usage}`)
-    return value
-  }
-  const { only } = values
-  if (only !== undefined && only !== 'kafka-streams' && only !== 'millrace') throw new Error(`--only ${only} is nobody\n${usage}`)
+  const { quick, profile, list } = values
   return {
-    records: count('records'),
-    keys: count('keys'),
-    partitions: count('partitions'),
-    threads: count('threads'),
-    rounds: values.profile ? 1 : count('rounds'),
-    minutes: number('minutes'),
-    commitIntervalMs: count('commit-ms'),
-    only: values.profile ? 'millrace' : only,
-    target: number('target'),
-    peerCacheMiB: number('peer-cache-mib'),
+    only: values.only.split(',').filter((name) => name !== ''),
+    quick,
+    records: values.records === undefined ? undefined : count('records', values.records),
+    keys: values.keys === undefined ? undefined : count('keys', values.keys),
+    partitions: count('partitions', values.partitions),
+    threads: count('threads', values.threads),
+    rounds: profile ? 1 : values.rounds === undefined || values.rounds === '' ? (quick ? 1 : roundsDefault) : count('rounds', values.rounds),
+    commitIntervalMs: count('commit-ms', values['commit-ms']),
+    contender: profile ? 'millrace' : values.contender === undefined ? undefined : contenderIn(values.contender),
+    target: number('target', values.target),
+    peerCacheMiB: number('peer-cache-mib', values['peer-cache-mib']),
     peerHeap: values['peer-heap'],
-    port: number('port'),
+    port: number('port', values.port),
     nodeFlags: values['node-flags'].split(' ').filter((flag) => flag !== ''),
-    profile: values.profile,
-    json: values.json,
+    profile,
+    list,
   }
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name} ${text} is no positive whole number\n${usage}`)
+  return value
+}
+
+function number(name: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isFinite(value)) throw new Error(`--${name} ${text} is no number\n${usage}`)
+  return value
+}
+
+function contenderIn(text: string): ContenderName {
+  const name = contenderNames.find((one) => one === text)
+  if (name === undefined) throw new Error(`--contender ${text} is nobody: ${contenderNames.join(' or ')}\n${usage}`)
+  return name
 }

@@ -1,34 +1,26 @@
 /** From measurements to what is printed. Pure. */
 import type { ContenderName } from './contenders.ts'
 import type { Measurement } from './measure.ts'
+import { median, ratios, spreadOf, type Spread } from './statistics.ts'
+import { columns, mib, percent, whole } from './text.ts'
 
 export interface Summary {
   readonly name: ContenderName
   readonly rounds: number
-  readonly recordsPerSecond: number
-  readonly warmRecordsPerSecond: number
+  readonly recordsPerSecond: Spread
+  readonly wholeRecordsPerSecond: number
   readonly cpuMicrosecondsPerRecord: number | undefined
+  readonly brokerCpuMicrosecondsPerRecord: number | undefined
   readonly startSeconds: number
   readonly rssPeakBytes: number
-  /** From the first record to the peak: what records and state have cost. */
+  /** From the first commit to the peak: what records and state have cost. */
   readonly rssGrowthBytes: number
-  readonly brokerCpuMicrosecondsPerRecord: number | undefined
   readonly othersShare: number | undefined
-}
-
-const mebibyte = 2 ** 20
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] ?? 0
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2
 }
 
 /** Medians of the rounds of one contender; of the memory the worst. */
 export function summarise(name: ContenderName, all: readonly Measurement[]): Summary {
   const own = all.filter((one) => one.name === name)
-  const of = (value: (one: Measurement) => number): number => median(own.map(value))
   const known = (value: (one: Measurement) => number | undefined): number | undefined => {
     const values = own.map(value).filter((one) => one !== undefined)
     return values.length === 0 ? undefined : median(values)
@@ -36,45 +28,60 @@ export function summarise(name: ContenderName, all: readonly Measurement[]): Sum
   return {
     name,
     rounds: own.length,
-    recordsPerSecond: of((one) => one.recordsPerSecond),
-    warmRecordsPerSecond: of((one) => one.warmRecordsPerSecond),
-    cpuMicrosecondsPerRecord: known((one) => perRecord(one.cpuSeconds, one.records)),
-    brokerCpuMicrosecondsPerRecord: known((one) => perRecord(one.brokerCpuSeconds, one.records)),
-    othersShare: known((one) => one.othersShare),
-    startSeconds: of((one) => one.startSeconds),
+    recordsPerSecond: spreadOf(own.map((one) => one.recordsPerSecond)),
+    wholeRecordsPerSecond: median(own.map((one) => one.wholeRecordsPerSecond)),
+    cpuMicrosecondsPerRecord: known((one) => one.cpuMicrosecondsPerRecord),
+    brokerCpuMicrosecondsPerRecord: known((one) => one.brokerCpuMicrosecondsPerRecord),
+    startSeconds: median(own.map((one) => one.startSeconds)),
     rssPeakBytes: Math.max(0, ...own.map((one) => one.rssPeakBytes)),
     rssGrowthBytes: Math.max(0, ...own.map((one) => one.rssPeakBytes - one.rssAtFirstBytes)),
+    othersShare: known((one) => one.othersShare),
   }
 }
 
-const perRecord = (seconds: number | undefined, records: number): number | undefined =>
-  seconds === undefined ? undefined : (seconds / records) * 1_000_000
+export const summaries = (all: readonly Measurement[]): readonly Summary[] =>
+  [...new Set(all.map(({ name }) => name))].sort().map((name) => summarise(name, all))
 
-const columns: readonly (readonly [title: string, of: (one: Summary) => string])[] = [
-  ['', (one) => one.name],
-  ['records/s (median)', (one) => whole(one.recordsPerSecond)],
-  ['second half', (one) => whole(one.warmRecordsPerSecond)],
-  ['CPU us/record', (one) => one.cpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown'],
-  ["broker's", (one) => one.brokerCpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown'],
-  ['first record after', (one) => `${one.startSeconds.toFixed(1)} s`],
-  ['peak memory', (one) => mib(one.rssPeakBytes)],
-  ['above start', (one) => mib(one.rssGrowthBytes)],
-  ['rounds', (one) => String(one.rounds)],
-]
-
-export function table(summaries: readonly Summary[]): string[] {
-  const rows = [columns.map(([title]) => title), ...summaries.map((one) => columns.map(([, of]) => of(one)))]
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)))
-  return rows.map((row) =>
-    row.map((cell, index) => (index === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[index] ?? 0))).join('  '),
-  )
+/** Millrace by Kafka Streams, round by round; undefined: one of them has not run. */
+export function ratio(all: readonly Measurement[], of: (one: Measurement) => number | undefined): Spread | undefined {
+  const rounds = (wanted: ContenderName): Map<number, number> =>
+    new Map(
+      all.flatMap((one) => {
+        const value = of(one)
+        return one.name === wanted && value !== undefined ? [[one.round, value] as const] : []
+      }),
+    )
+  const values = ratios(rounds('millrace'), rounds('kafka-streams'))
+  return values.length === 0 ? undefined : spreadOf(values)
 }
 
-export const whole = (value: number): string => Math.round(value).toLocaleString('en')
-export const mib = (bytes: number): string => `${Math.round(bytes / mebibyte)} MiB`
+export const spreadText = ({ min, median: middle, max }: Spread): string => `${middle.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`
+const micros = (value: number | undefined): string => value?.toFixed(1) ?? 'unknown'
 
-export function lineOf(round: number, one: Measurement): string {
-  const cpu = one.cpuSeconds === undefined ? '' : `, ${one.cpuSeconds.toFixed(1)} s CPU`
-  const others = one.othersShare === undefined ? '' : `, ${Math.round(one.othersShare * 100)} % of the machine taken by others`
-  return `round ${round}  ${one.name.padEnd(13)}  ${whole(one.recordsPerSecond).padStart(9)} records/s  (${one.seconds.toFixed(1)} s${cpu}, peak ${mib(one.rssPeakBytes)}${others})`
+const titles = ['', 'records/s', 'min', 'max', 'with warm-up', 'CPU us/record', "broker's", 'first commit', 'peak memory', 'rounds']
+
+export function tableLines(all: readonly Measurement[]): string[] {
+  const rows = summaries(all).map((one) => [
+    one.name,
+    whole(one.recordsPerSecond.median),
+    whole(one.recordsPerSecond.min),
+    whole(one.recordsPerSecond.max),
+    whole(one.wholeRecordsPerSecond),
+    micros(one.cpuMicrosecondsPerRecord),
+    micros(one.brokerCpuMicrosecondsPerRecord),
+    `${one.startSeconds.toFixed(1)} s`,
+    mib(one.rssPeakBytes),
+    String(one.rounds),
+  ])
+  const lines = columns([titles, ...rows])
+  const rate = ratio(all, (one) => one.recordsPerSecond)
+  const cpu = ratio(all, (one) => one.cpuMicrosecondsPerRecord)
+  if (rate === undefined || cpu === undefined) return lines
+  return [...lines, `Millrace by Kafka Streams: rate ${spreadText(rate)}, processor time ${spreadText(cpu)}`]
+}
+
+export function lineOf(one: Measurement): string {
+  const others = one.othersShare === undefined ? '' : `, ${percent(one.othersShare)} of the machine taken by others`
+  const cpu = `${micros(one.cpuMicrosecondsPerRecord)} us CPU each`
+  return `  round ${one.round}  ${one.name.padEnd(13)}  ${whole(one.recordsPerSecond).padStart(9)} records/s  (${cpu}, peak ${mib(one.rssPeakBytes)}${others})`
 }

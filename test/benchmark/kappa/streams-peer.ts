@@ -1,18 +1,20 @@
 /**
- * The Kafka Streams peer, ready to run: its jars from the pom of the local Kafka (profile `streams`), its class from javac.
+ * The Kafka Streams peer, ready to run: its jars from the pom of the local Kafka (profile `streams`), its classes from javac.
  *
- * Owns `.millrace/streams-peer/<hash of pom and source>`, filled aside and moved into place by one rename.
+ * Owns `.millrace/streams-peer/jars-<hash of the pom>` and `classes-<hash of jars and sources>`, each filled aside and moved into place by
+ * one rename.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { kafkaJava, repositoryRoot } from '../../../deploy/local-kafka/kafka-jars.ts'
 
 const run = promisify(execFile)
 const pom = join(repositoryRoot, 'deploy/local-kafka/pom.xml')
-const source = join(import.meta.dirname, '../streams-peer/StreamsPeer.java')
+const sources = join(import.meta.dirname, '../streams-peer')
+const home = join(repositoryRoot, '.millrace', 'streams-peer')
 const fetchTimeoutMs = 600_000
 const compileTimeoutMs = 120_000
 const kafkaVersionIn = /<kafka\.version>([^<]+)</u
@@ -29,38 +31,45 @@ export const pinnedKafkaVersion = (): string => kafkaVersionIn.exec(readFileSync
 /** Fails with what is missing and how to get it. */
 export async function streamsPeer(log: (line: string) => void): Promise<StreamsPeer> {
   const { java, classPath } = await kafkaJava(log)
-  const hash = createHash('sha256').update(readFileSync(pom)).update(readFileSync(source)).digest('hex').slice(0, 12)
-  const folder = join(repositoryRoot, '.millrace', 'streams-peer', hash)
-  if (!existsSync(folder)) await build(folder, classPath, java, log)
-  return {
-    java,
-    classPath: [join(folder, 'classes'), join(folder, 'jars', '*'), classPath].join(':'),
-    mainClass: 'StreamsPeer',
-  }
+  const jars = join(home, `jars-${hashOf([pom])}`)
+  if (!existsSync(jars)) await filled(jars, (fresh) => fetchJars(fresh, log))
+  const libraries = [join(jars, '*'), classPath].join(':')
+  const files = readdirSync(sources).map((name) => join(sources, name))
+  const classes = join(home, `classes-${hashOf([pom, ...files])}`)
+  if (!existsSync(classes)) await filled(classes, (fresh) => compile(fresh, files, libraries, java))
+  return { java, classPath: [classes, libraries].join(':'), mainClass: 'StreamsPeer' }
 }
 
-async function build(folder: string, kafkaClassPath: string, java: string, log: (line: string) => void): Promise<void> {
+function hashOf(files: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(readFileSync(file))
+  return hash.digest('hex').slice(0, 12)
+}
+
+async function filled(folder: string, fill: (fresh: string) => Promise<void>): Promise<void> {
   const fresh = `${folder}.${process.pid}`
-  const jars = join(fresh, 'jars')
-  const classes = join(fresh, 'classes')
-  mkdirSync(classes, { recursive: true })
+  mkdirSync(fresh, { recursive: true })
   try {
-    log('fetching Kafka Streams from Maven Central (once, 75 MB) and compiling the peer')
-    // What the broker has anyway comes from its own folder.
-    const only = '-DincludeArtifactIds=kafka-streams,rocksdbjni'
-    const words = ['-q', '-B', '-f', pom, '-P', 'streams', 'dependency:copy-dependencies', only, `-DoutputDirectory=${jars}`]
-    await step('mvn', words, fetchTimeoutMs, 'Maven could not fetch Kafka Streams: is Maven Central (or your mirror) reachable?')
-    const javac = java === 'java' ? 'javac' : join(dirname(java), 'javac')
-    await step(
-      javac,
-      ['-d', classes, '-cp', [join(jars, '*'), kafkaClassPath].join(':'), source],
-      compileTimeoutMs,
-      `The Kafka Streams peer needs a Java compiler, and "${javac}" does not work. Get it by \`apt-get install openjdk-17-jdk-headless\`.`,
-    )
+    await fill(fresh)
     renameSync(fresh, folder)
   } finally {
     rmSync(fresh, { recursive: true, force: true })
   }
+}
+
+async function fetchJars(folder: string, log: (line: string) => void): Promise<void> {
+  log('fetching Kafka Streams from Maven Central (once, 75 MB)')
+  const cure = 'Maven could not fetch Kafka Streams: is Maven Central (or your mirror) reachable?'
+  // What the broker has anyway comes from its own folder.
+  const only = '-DincludeArtifactIds=kafka-streams,rocksdbjni'
+  const words = ['-q', '-B', '-f', pom, '-P', 'streams', 'dependency:copy-dependencies', only, `-DoutputDirectory=${folder}`]
+  await step('mvn', words, fetchTimeoutMs, cure)
+}
+
+async function compile(folder: string, files: readonly string[], libraries: string, java: string): Promise<void> {
+  const javac = java === 'java' ? 'javac' : join(dirname(java), 'javac')
+  const cure = `The Kafka Streams peer needs a Java compiler, and "${javac}" does not work. Get it by \`apt-get install openjdk-17-jdk-headless\`.`
+  await step(javac, ['-d', folder, '-cp', libraries, ...files], compileTimeoutMs, cure)
 }
 
 async function step(program: string, words: readonly string[], timeout: number, cure: string): Promise<void> {

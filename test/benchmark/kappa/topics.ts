@@ -1,7 +1,7 @@
 /** Making, filling and reading the topics of the benchmark, through the log port. */
 import { partitionId, NO_HEADERS } from '../../../libs/runtime/ports/log.ts'
 import type { Log, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
-import type { Plan, Total } from './workload.ts'
+import type { OutputCheck, Plan } from './workload.ts'
 
 /** Records of one partition that are sent together. */
 const preloadRecords = 10_000
@@ -14,8 +14,7 @@ export async function makeTopic(log: Log, name: string, partitions: number): Pro
 }
 
 /** Appends the whole plan. */
-export async function preload(log: Log, topic: string, plan: Plan): Promise<void> {
-  const { partitions } = plan.workload
+export async function preload(log: Log, topic: string, partitions: number, plan: Plan): Promise<void> {
   let pending: OutgoingRecord[][] = Array.from({ length: partitions }, () => [])
   let count = 0
   const send = async (): Promise<void> => {
@@ -32,35 +31,21 @@ export async function preload(log: Log, topic: string, plan: Plan): Promise<void
   await send()
 }
 
-/** Sum of the committed positions of a group; partitions without one count as 0. */
-export async function committedRecords(log: Log, group: string, topic: string, partitions: number): Promise<number> {
-  const positions = await log.admin.committed(group, partitionsOf(topic, partitions))
-  return [...positions.values()].reduce((sum, { position }) => sum + position, 0)
+export const endsOf = async (log: Log, topic: string, partitions: number): Promise<number[]> =>
+  [...(await log.admin.ranges(partitionsOf(topic, partitions))).values()].map(({ end }) => end)
+
+const examplesMax = 3
+
+/** Reads the output to its end, read committed, and throws when it is not exactly what it must be. Answers the number of results. */
+export async function checkOutput(log: Log, who: string, topic: string, partitions: number, check: OutputCheck): Promise<number> {
+  const records = await readAll(log, topic, partitions, (key, value) => check.take(key, value))
+  const differences = check.differences()
+  if (differences.length === 0) return records
+  const examples = differences.slice(0, examplesMax).map((line) => `\n  ${line}`)
+  throw new Error(`${who} computes wrong: ${differences.length} differences in ${records} results${examples.join('')}`)
 }
 
-export interface OutputRead {
-  readonly records: number
-  /** What is wrong, a few examples; empty: every key has its total. */
-  readonly differences: readonly string[]
-}
-
-/** Reads the output to its end (read_committed) and compares the last total of every key with the oracle. */
-export async function compareOutput(log: Log, topic: string, partitions: number, oracle: ReadonlyMap<string, Total>): Promise<OutputRead> {
-  const last = new Map<string, string>()
-  const records = await readAll(log, topic, partitions, (key, value) => last.set(key, value))
-  const differences: string[] = []
-  for (const [key, expected] of oracle) {
-    const text = last.get(key)
-    // Written by the two contenders; whatever else it is, it is not equal.
-    const total = text === undefined ? undefined : (JSON.parse(text) as Partial<Total>)
-    if (total?.sum !== expected.sum || total.count !== expected.count)
-      differences.push(`${key}: expected ${JSON.stringify(expected)}, found ${text ?? 'nothing'}`)
-  }
-  for (const key of last.keys()) if (!oracle.has(key)) differences.push(`${key}: never in the input`)
-  return { records, differences }
-}
-
-async function readAll(log: Log, topic: string, partitions: number, onRecord: (key: string, value: string) => void): Promise<number> {
+async function readAll(log: Log, topic: string, partitions: number, onRecord: (key: string, value: Buffer) => void): Promise<number> {
   const all = partitionsOf(topic, partitions)
   const ranges = await log.admin.ranges(all)
   const open = new Set(all.filter((one) => (ranges.get(partitionId(topic, one.partition))?.end ?? 0) > 0).map((one) => one.partition))
@@ -69,7 +54,7 @@ async function readAll(log: Log, topic: string, partitions: number, onRecord: (k
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const reader = log.openReader({
     onBatch: (batch) => {
-      for (const { key, value } of batch.records) onRecord(textOf(key), textOf(value))
+      for (const { key, value } of batch.records) onRecord(bufferOf(key).toString(), bufferOf(value))
       records += batch.records.length
       if (batch.next >= (ranges.get(partitionId(topic, batch.partition))?.end ?? 0)) open.delete(batch.partition)
       if (open.size === 0) resolve()
@@ -86,5 +71,5 @@ async function readAll(log: Log, topic: string, partitions: number, onRecord: (k
   return records
 }
 
-const textOf = (bytes: Uint8Array | null): string =>
-  bytes === null ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+const bufferOf = (bytes: Uint8Array | null): Buffer =>
+  bytes === null ? Buffer.alloc(0) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

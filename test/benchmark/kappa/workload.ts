@@ -1,29 +1,27 @@
 /**
- * The input of the benchmark and its oracle. Pure and seeded: the same numbers of records and keys give the same records.
+ * What a workload is: its input, the topology that takes it, the peer that does the same in Java, and what the output must be.
  *
- * Amounts are whole cents, so that sums are exact in every language and order.
+ * Each file in ../workloads gives one as its default export, and is a workload of the benchmark by being there; its name is that of the
+ * file. It is imported by the harness, which makes the input and checks the output, and by each worker of Millrace, which runs the topology.
  */
-import { toKeyBytes } from '../../../libs/dataflow/cells.ts'
-import { partitionOf } from '../../../libs/dataflow/murmur2.ts'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Topology } from '../../../libs/dataflow/topology.ts'
 
-export interface Payment {
-  /** Cents. */
-  readonly amount: number
-  readonly currency: string
-  readonly city: string
-  readonly card: string
-  /** Epoch ms. */
-  readonly at: number
+/** One run's names, all its own, so that each run starts from nothing. */
+export interface Names {
+  readonly application: string
+  readonly input: string
+  readonly output: string
 }
 
-export interface Total {
-  readonly sum: number
-  readonly count: number
-}
-
-export interface Workload {
+export interface Size {
   readonly records: number
   readonly keys: number
+}
+
+export interface InputSize extends Size {
   readonly partitions: number
 }
 
@@ -34,67 +32,53 @@ export interface PlannedRecord {
   readonly timestamp: number
 }
 
-const start = Date.UTC(2025, 0, 1)
-const cities = ['Berlin', 'Lisbon', 'Nairobi', 'Osaka', 'Quito', 'Tromso', 'Utrecht', 'Valparaiso']
-
-/** All records in the order in which they are appended, and what the totals must be at the end. */
-export class Plan {
-  readonly workload: Workload
-  /** By key number. */
-  readonly #sums: Float64Array
-  readonly #counts: Float64Array
-  readonly #keys: readonly { readonly key: Buffer; readonly partition: number }[]
-
-  constructor(workload: Workload) {
-    this.workload = workload
-    this.#sums = new Float64Array(workload.keys)
-    this.#counts = new Float64Array(workload.keys)
-    this.#keys = Array.from({ length: workload.keys }, (_, number) => {
-      const key = Buffer.from(keyOf(number))
-      return { key, partition: partitionOf(toKeyBytes(key), workload.partitions) }
-    })
-  }
-
-  /** To be drained once: the oracle is filled on the way. */
-  *records(): Generator<PlannedRecord> {
-    const random = randomNumbers(20_250_101)
-    for (let index = 0; index < this.workload.records; index += 1) {
-      const number = Math.floor(random() * this.workload.keys)
-      const own = this.#keys[number]
-      if (own === undefined) throw new Error('a key number is out of range')
-      const payment: Payment = {
-        amount: Math.floor(random() * 100_000),
-        currency: 'EUR',
-        city: cities[index % cities.length] ?? '',
-        card: `4000-${String(index % 10_000).padStart(4, '0')}`,
-        at: start + index,
-      }
-      this.#sums[number] = (this.#sums[number] ?? 0) + payment.amount
-      this.#counts[number] = (this.#counts[number] ?? 0) + 1
-      yield { ...own, value: Buffer.from(JSON.stringify(payment)), timestamp: payment.at }
-    }
-  }
-
-  /** By key, of the keys that occur. */
-  oracle(): Map<string, Total> {
-    const totals = new Map<string, Total>()
-    for (let number = 0; number < this.workload.keys; number += 1) {
-      const count = this.#counts[number] ?? 0
-      if (count > 0) totals.set(keyOf(number), { sum: this.#sums[number] ?? 0, count })
-    }
-    return totals
-  }
+/** Takes an output topic, record by record as committed, partition by partition in order, and says what is wrong in it. */
+export interface OutputCheck {
+  take(key: string, value: Buffer): void
+  /** Every single difference; empty: the output is exactly what it must be. */
+  differences(): readonly string[]
 }
 
-export const keyOf = (number: number): string => `account-${String(number).padStart(8, '0')}`
+export interface Plan {
+  /** Seeded: equal for equal sizes. To be drained before `check`, which is filled on the way. */
+  records(): Generator<PlannedRecord>
+  /** A fresh one for each output. */
+  check(): OutputCheck
+}
 
-/** mulberry32: 32 bits of state, good enough to spread keys. */
-function randomNumbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
+export interface Workload {
+  /** One line for the table: what is done, to what. */
+  readonly title: string
+  /** Class in ../streams-peer with the same topology; undefined: Millrace alone. */
+  readonly peer: string | undefined
+  /** What the peer needs beside the usual words. */
+  readonly peerWords?: Readonly<Record<string, string>>
+  readonly full: Size
+  /** Undefined: left out of `make bench-quick`. */
+  readonly quick: Size | undefined
+  /** Default: those of the command line. */
+  readonly threads?: number
+  readonly partitions?: number
+  /** Most rounds that are run, for workloads that take long. */
+  readonly roundsMax?: number
+  plan(size: InputSize): Plan
+  topology(names: Names): Topology
+}
+
+/** Compiled away; the file of a workload is checked where it is written. */
+export const workload = (one: Workload): Workload => one
+
+const directory = join(import.meta.dirname, '../workloads')
+
+export const workloadNames = (): readonly string[] =>
+  readdirSync(directory)
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.slice(0, -'.ts'.length))
+    .sort()
+
+export async function workloadNamed(name: string): Promise<Workload> {
+  // A file of that folder, checked by its own call of workload().
+  const module = (await import(pathToFileURL(join(directory, `${name}.ts`)).href)) as { readonly default?: Workload }
+  if (module.default === undefined) throw new Error(`test/benchmark/workloads/${name}.ts has no default export`)
+  return module.default
 }

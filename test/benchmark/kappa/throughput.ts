@@ -1,0 +1,79 @@
+/** A workload on a preloaded input: the contenders in turn, each time as a new application with empty state, each output checked. */
+import { ContenderProcess } from './contender-process.ts'
+import type { ContenderName } from './contenders.ts'
+import type { Ground, LoadedInput, NamedWorkload } from './ground.ts'
+import { measure, type Measurement } from './measure.ts'
+import type { BenchOptions } from './options.ts'
+import { lineOf } from './report.ts'
+import { checkOutput, makeTopic } from './topics.ts'
+import type { InputSize } from './workload.ts'
+
+export interface ThroughputRun {
+  readonly threads: number
+  readonly commitIntervalMs: number
+}
+
+/** What the command line says goes before what the workload says. Undefined: left out of a quick run. */
+export function sizeOf({ workload }: NamedWorkload, options: BenchOptions): InputSize | undefined {
+  const own = options.quick ? workload.quick : workload.full
+  // Asked for by name it runs all the same, as small as the others.
+  const size = own ?? (options.only.length > 0 ? { records: 200_000, keys: Math.min(workload.full.keys, 200_000) } : undefined)
+  if (size === undefined) return undefined
+  return {
+    records: options.records ?? size.records,
+    keys: options.keys ?? size.keys,
+    partitions: workload.partitions ?? options.partitions,
+  }
+}
+
+/** Who goes first changes with the round, so that a drift of the machine hits both. */
+export function order(round: number, contenders: readonly ContenderName[]): readonly ContenderName[] {
+  return round % 2 === 1 ? contenders : contenders.toReversed()
+}
+
+export async function throughput(ground: Ground, one: NamedWorkload, size: InputSize): Promise<readonly Measurement[]> {
+  const { options, say } = ground.setup
+  const input = await ground.load(one, size)
+  const run = { threads: one.workload.threads ?? options.threads, commitIntervalMs: options.commitIntervalMs }
+  const done: Measurement[] = []
+  const rounds = Math.min(options.rounds, one.workload.roundsMax ?? options.rounds)
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const name of order(round, contendersOf(one, options))) {
+      const measured = await throughputOnce(ground, one, name, { input, round, ...run })
+      done.push(measured)
+      say(lineOf(measured))
+    }
+  }
+  await ground.remove(input.topic)
+  return done
+}
+
+export function contendersOf({ workload }: NamedWorkload, { contender }: BenchOptions): readonly ContenderName[] {
+  const able: readonly ContenderName[] = workload.peer === undefined ? ['millrace'] : ['kafka-streams', 'millrace']
+  return able.filter((name) => contender === undefined || name === contender)
+}
+
+export async function throughputOnce(
+  ground: Ground,
+  one: NamedWorkload,
+  name: ContenderName,
+  { input, round, threads, commitIntervalMs }: ThroughputRun & { readonly input: LoadedInput; readonly round: number },
+): Promise<Measurement> {
+  const { log, brokers, brokerPid } = ground.setup
+  const application = ground.fresh(name)
+  const output = `${application}-output`
+  const partitions = input.ends.length
+  await makeTopic(log, output, partitions)
+  const run = { workload: one.name, brokers, application, input: input.topic, output, threads, commitIntervalMs }
+  const child = new ContenderProcess(ground.contender(name, one, { ...run, stateDirectory: ground.stateDirectory(application) }))
+  let measured: Measurement
+  try {
+    const watched = { group: child.contender.group, application, input: input.topic, ends: input.ends, output }
+    measured = await measure(log, child, watched, { round, brokerPid })
+  } finally {
+    await child.end()
+  }
+  await checkOutput(log, `${name} (${one.name})`, output, partitions, input.plan.check())
+  await ground.remove(application)
+  return measured
+}

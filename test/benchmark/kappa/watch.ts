@@ -1,0 +1,107 @@
+/**
+ * Watches a group from outside, both contenders in the same way: committed positions of the input and of the topics between its stages,
+ * and the end of the output, until all input is committed and the output stands still.
+ *
+ * Every partition is asked for by itself: the port's answer waits while a transaction is pending on a position, and tasks commit in
+ * transactions of their own.
+ */
+import { partitionId, type Log, type PartitionId, type TopicPartition } from '../../../libs/runtime/ports/log.ts'
+import type { Sample } from './progress.ts'
+import { partitionsOf } from './topics.ts'
+
+export interface Watched {
+  readonly group: string
+  /** Begin of the names of the topics that the contender makes for itself. */
+  readonly application: string
+  readonly input: string
+  /** End of each partition. */
+  readonly ends: readonly number[]
+  readonly output: string
+}
+
+const pollMs = 25
+const firstWithinMs = 120_000
+const stallMs = 60_000
+/** Longer than any pause between the last input and what it causes: commit intervals, watermarks, one fetch. */
+const quietMs = 2_000
+
+/** Resolves when the work is done; the last sample is from the moment of the last change. */
+export async function samplesUntilEnd<U>(log: Log, watched: Watched, look: () => U): Promise<readonly Sample<U>[]> {
+  const samples: Sample<U>[] = []
+  const outputs = partitionsOf(watched.output, (await log.admin.describeTopics([watched.output])).get(watched.output)?.partitions ?? 0)
+  const positions = new Positions(log, watched)
+  const begin = Date.now()
+  let changedAt = begin
+  let seen = ''
+  while (true) {
+    await positions.ask()
+    const ends = [...(await log.admin.ranges(outputs)).values()].map(({ lastStable }) => lastStable)
+    const state = `${positions.sum} ${ends.join(' ')}`
+    const now = Date.now()
+    if (state !== seen) {
+      changedAt = now
+      if (positions.sum > 0) samples.push({ at: now, positions: positions.sum, usage: look() })
+      seen = state
+    }
+    if (positions.isInputDone && now - changedAt > quietMs) return samples
+    const limit = samples.length === 0 ? firstWithinMs : stallMs
+    if (now - changedAt > limit) throw new Error(`${watched.group} stands still for ${limit / 1_000} s at ${positions.text()}`)
+    await new Promise((resolve) => setTimeout(resolve, pollMs))
+  }
+}
+
+/** The newest answers; a partition whose answer is late holds nobody up. */
+class Positions {
+  readonly #log: Log
+  readonly #watched: Watched
+  readonly #known = new Map<PartitionId, number>()
+  readonly #asking = new Set<PartitionId>()
+  #between: readonly TopicPartition[] | undefined
+  #failure: unknown
+
+  constructor(log: Log, watched: Watched) {
+    this.#log = log
+    this.#watched = watched
+  }
+
+  get sum(): number {
+    return [...this.#known.values()].reduce((sum, one) => sum + one, 0)
+  }
+
+  get isInputDone(): boolean {
+    const { input, ends } = this.#watched
+    return ends.every((end, partition) => (this.#known.get(partitionId(input, partition)) ?? 0) >= end)
+  }
+
+  text(): string {
+    return [...this.#known].map(([id, position]) => `${id} ${position}`).join(', ')
+  }
+
+  /** Waits for no answer that is held up by a transaction, only for those that come at once. */
+  async ask(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#between === undefined && this.sum > 0) this.#between = await this.#findBetween()
+    const { input, ends } = this.#watched
+    for (const partition of [...partitionsOf(input, ends.length), ...(this.#between ?? [])]) this.#askOne(partition)
+  }
+
+  #askOne({ topic, partition }: TopicPartition): void {
+    const id = partitionId(topic, partition)
+    if (this.#asking.has(id)) return
+    this.#asking.add(id)
+    void this.#log.admin
+      .committed(this.#watched.group, [{ topic, partition }])
+      .then((positions) => void this.#known.set(id, positions.get(id)?.position ?? 0))
+      .catch((error: unknown) => void (this.#failure ??= error))
+      .finally(() => this.#asking.delete(id))
+  }
+
+  /** Both contenders call the topics between their stages so. */
+  async #findBetween(): Promise<readonly TopicPartition[]> {
+    const names = (await this.#log.admin.listTopics()).filter(
+      (name) => name.startsWith(this.#watched.application) && name.endsWith('repartition'),
+    )
+    const topics = await this.#log.admin.describeTopics(names)
+    return [...topics.values()].flatMap(({ name, partitions }) => partitionsOf(name, partitions))
+  }
+}

@@ -7,7 +7,7 @@ export npm_config_update_notifier := false
 export npm_config_loglevel := error
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-full check integration simulate simulate-bugs verify chaos bench kafka-up kafka-down kafka-status format lint types architecture lock docker clean
+.PHONY: help install demo test test-full check integration simulate simulate-bugs verify chaos bench bench-quick kafka-up kafka-down kafka-status format lint types architecture lock docker clean
 
 help: ## This list
 	@echo "Millrace: exactly-once stream processing on Kafka. Targets:"
@@ -43,8 +43,11 @@ verify: install ## One broker, two workers killed with -9 at fail-points, and th
 chaos: install ## Three brokers, four workers and random faults for MINUTES=5, then the whole verifier; SEED=n does it again, RATE=n orders a second
 	@MINUTES=$(MINUTES) SEED=$(SEED) RATE=$(RATE) node test/chaos/main.ts
 
-bench: install ## Millrace against Kafka Streams on one broker
-	@node test/benchmark/kappa/main.ts
+bench: install ## Millrace against Kafka Streams, on one broker: ONLY=name,... (see --list), ROUNDS=n
+	@node test/benchmark/kappa/main.ts --only=$(ONLY) --rounds=$(ROUNDS)
+
+bench-quick: install ## The same, small: one round of few records (under 2 minutes)
+	@node test/benchmark/kappa/main.ts --quick --only=$(ONLY) --rounds=$(ROUNDS)
 
 kafka-up: install ## A Kafka at 127.0.0.1:9092 (KAFKA_BROKERS, else docker compose, else Java)
 	@node deploy/local-kafka/local-kafka.ts up

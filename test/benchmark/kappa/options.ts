@@ -75,7 +75,13 @@ export function readOptions(words: readonly string[]): BenchOptions {
     keys: values.keys === undefined ? undefined : count('keys', values.keys),
     partitions: count('partitions', values.partitions),
     threads: count('threads', values.threads),
-    rounds: profile ? 1 : values.rounds === undefined || values.rounds === '' ? (quick ? 1 : roundsDefault) : count('rounds', values.rounds),
+    rounds: profile
+      ? 1
+      : values.rounds === undefined || values.rounds === ''
+        ? quick
+          ? 1
+          : roundsDefault
+        : count('rounds', values.rounds),
     commitIntervalMs: count('commit-ms', values['commit-ms']),
     contender: profile ? 'millrace' : values.contender === undefined ? undefined : contenderIn(values.contender),
     target: number('target', values.target),

@@ -57,7 +57,7 @@ class Positions {
   readonly #known = new Map<PartitionId, number>()
   readonly #asking = new Set<PartitionId>()
   #between: readonly TopicPartition[] | undefined
-  #failure: unknown
+  #failure: Error | undefined
 
   constructor(log: Log, watched: Watched) {
     this.#log = log
@@ -92,7 +92,7 @@ class Positions {
     void this.#log.admin
       .committed(this.#watched.group, [{ topic, partition }])
       .then((positions) => void this.#known.set(id, positions.get(id)?.position ?? 0))
-      .catch((error: unknown) => void (this.#failure ??= error))
+      .catch((error: unknown) => void (this.#failure ??= new Error(`${id} cannot be asked for`, { cause: error })))
       .finally(() => this.#asking.delete(id))
   }
 

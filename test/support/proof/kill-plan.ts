@@ -1,6 +1,7 @@
 /** Which kills a run has, in which order, and what lies on the disk before each start. Pure. */
 import { failPoints } from '../../../libs/faults/fail-points.ts'
 import type { FailPoint } from '../../../libs/faults/fail-points.ts'
+import { seededRandom } from '../ledger-orders.ts'
 
 export interface PlannedKill {
   readonly point: FailPoint
@@ -17,29 +18,44 @@ const workerPoints = (Object.keys(failPoints) as FailPoint[]).filter((point) => 
 
 /**
  * What must come right before at the same worker: a transaction that is left open, which the start ends; a store that is one commit
- * behind, which the start restores. So they are one unit, and no other worker takes a part of it.
+ * behind, which the start restores; a store at all. So they are one unit, and no other worker takes a part of it.
  */
 const before: Readonly<Partial<Record<FailPoint, FailPoint>>> = {
   aborting: 'part-produced',
   'after-initialise': 'after-send',
   restoring: 'after-end-of-transaction',
+  wiping: 'after-store-write',
+}
+const leaders = new Set(Object.values(before))
+
+export interface KillPlan {
+  /** Each point so often. */
+  readonly rounds: number
+  /** That each worker has for certain: a point that each passes once is reached by then. */
+  readonly tasks: number
+  /** The same seed deals the same units to all shares. */
+  readonly seed: number
+  /** Every `of`-th unit from this one on: what one of several runs does that together reach every point. Default: all. */
+  readonly share?: { readonly index: number; readonly of: number }
 }
 
-/** Each point `perPoint` times, in another order in each round. */
-export function planKills(perPoint: number, tasks: number, random: () => number): PlannedKill[][] {
-  const units: PlannedKill[][] = []
-  const leaders = new Set(Object.values(before))
-  for (let round = 0; round < perPoint; round++) {
-    const ofRound = workerPoints
-      .filter((point) => !leaders.has(point))
-      .map((point) => {
-        const first = before[point]
-        // With an empty disk every round, or with a store one commit behind, in turn.
-        return [...(first === undefined ? [] : [killAt(first, tasks, random)]), killAt(point, tasks, random, round)]
-      })
-    units.push(...shuffled(ofRound, random))
-  }
+/** Each point once a round, in another order in each. */
+export function planKills({ rounds, tasks, seed, share = { index: 0, of: 1 } }: KillPlan): PlannedKill[][] {
+  const random = seededRandom(seed)
+  const units: (readonly [round: number, FailPoint])[] = []
+  for (let round = 0; round < rounds; round++)
+    units.push(
+      ...shuffled(
+        workerPoints.filter((point) => !leaders.has(point)).map((point) => [round, point] as const),
+        random,
+      ),
+    )
   return units
+    .filter((_, index) => index % share.of === share.index)
+    .map(([round, point]) => {
+      const first = before[point]
+      return [...(first === undefined ? [] : [killAt(first, tasks, random)]), killAt(point, tasks, random, round)]
+    })
 }
 
 function killAt(point: FailPoint, tasks: number, random: () => number, round = 0): PlannedKill {
@@ -47,6 +63,7 @@ function killAt(point: FailPoint, tasks: number, random: () => number, round = 0
   const once = point === 'restoring' || point === 'wiping' || point === 'revoked'
   // Some commits of each task first, so that it can be seen that the worker goes on.
   const count = once ? 1 : few ? 1 + Math.floor((random() * tasks) / 2) : tasks + Math.floor(random() * tasks * 2)
+  // With an empty disk every other round, or with a store one commit behind.
   const disk = point === 'wiping' ? 'damaged' : point === 'restoring' && round % 2 === 0 ? 'empty' : 'as it is'
   return { point, count, disk, guest: point === 'revoked' }
 }

@@ -3,7 +3,7 @@
  * FAIL_POINT, dies there, and is started again with the one after it. What was processed in the end is for the verdict to say; this
  * tells how long the application stood still, and what the starts had to restore.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FailPoint } from '../../../libs/faults/fail-points.ts'
 import type { EngineRig } from '../engine-rig.ts'
@@ -135,7 +135,7 @@ export class Kills {
     if (end === undefined) facts.missed += 1
     else facts.killed += 1
     const afterMs = Math.round(performance.now() - begun)
-    this.#request.say(`${kill.point}:${kill.count}${end === undefined ? ' not reached' : ''} after ${afterMs} ms`)
+    this.#request.say(`${kill.point}:${kill.count}${end === undefined ? ` not reached\n${worker.lastLines(30)}` : ''} after ${afterMs} ms`)
     await worker.kill()
     await guest?.stop()
   }
@@ -171,13 +171,13 @@ async function runningTogether(rig: EngineRig, workers: readonly EngineWorker[],
   }
 }
 
-/** A store without its CURRENT file cannot be opened. False: there is none yet. */
+/** A store whose CURRENT file is empty cannot be opened. (Without that file a young one can: its first log has everything.) False: there is none. */
 function spoilOneStore(folder: string): boolean {
   if (!existsSync(folder)) return false
   const file = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => /(?:^|\/)CURRENT$/u.test(name) && !name.includes('.wiped-'))
     .toSorted()[0]
   if (file === undefined) return false
-  rmSync(join(folder, file))
+  truncateSync(join(folder, file))
   return true
 }

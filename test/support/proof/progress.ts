@@ -6,7 +6,8 @@ import type { EngineRig } from '../engine-rig.ts'
 const LOOK_MS = 50
 
 interface Start {
-  readonly at: number
+  /** Also moved to each later start: a worker that dies and comes back meanwhile makes all wait for it. */
+  at: number
   /** By a look that began after the start: nothing that the one before has done counts. Undefined: not yet. */
   from: readonly number[] | undefined
   /** Kills that wait for their end of standstill. */
@@ -44,8 +45,11 @@ export class Progress {
   }
 
   begun(seat: string): Begun {
-    const waiting = this.#starts.get(seat)?.waiting ?? []
-    const start: Start = { at: performance.now(), from: undefined, waiting, wentOn: false }
+    // Taken from the start before: a look at that one may be under way.
+    const waiting = this.#starts.get(seat)?.waiting.splice(0) ?? []
+    const at = performance.now()
+    for (const other of this.#starts.values()) if (!other.wentOn) other.at = at
+    const start: Start = { at, from: undefined, waiting, wentOn: false }
     this.#starts.set(seat, start)
     return {
       get wentOn() {

@@ -3,28 +3,31 @@
  *
  * The input of each workload (../workloads) is loaded once. Then the contenders run in turn, each time as a new application with empty
  * state, in a process of its own, with the same number of threads and the same commit interval. After each run the output, read committed,
- * must be exactly what an oracle says, else the benchmark fails: no speed without exactness.
+ * must be exactly what an oracle says, else the benchmark fails: no speed without exactness. The other measurements (scenarios.ts) follow
+ * in the same run. What was measured goes into BENCHMARKS.md (results.ts), but for quick runs and runs with sizes of their own.
  *
  * Exit code 0: all outputs right, ratios at or above the target, memory within the budget; 1: not; 2: the command line was not understood.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { repositoryRoot } from '../../../deploy/local-kafka/kafka-jars.ts'
 import { readLocalCluster } from '../../../deploy/local-kafka/local-cluster.ts'
 import { startKafka } from '../../../deploy/local-kafka/start-kafka.ts'
 import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
 import { settingTable } from '../../../libs/runtime/settings/settings.ts'
 import { profileLines } from './cpu-profile.ts'
-import { Ground, type NamedWorkload } from './ground.ts'
+import { Ground } from './ground.ts'
 import type { Measurement } from './measure.ts'
 import { readOptions, usage, type BenchOptions } from './options.ts'
 import { usageOf } from './process-usage.ts'
 import { ratio, summaries, tableLines } from './report.ts'
+import { circumstances, keep, nothing, type Results } from './results.ts'
+import { chosen, type Chosen } from './scenarios.ts'
+import { sectionLines } from './section.ts'
 import { pinnedKafkaVersion, streamsPeer } from './streams-peer.ts'
 import { mib, percent } from './text.ts'
 import { sizeOf, throughput } from './throughput.ts'
-import { workloadNamed, workloadNames } from './workload.ts'
 
 /** One folder for each run, named by its process. */
 const benchDirectory = join(repositoryRoot, '.millrace', 'bench')
@@ -34,7 +37,7 @@ const othersShareMax = 0.1
 /** What a process may take beyond what its settings allow. */
 const budgetSlack = 1.15
 
-async function bench(options: BenchOptions, workloads: readonly NamedWorkload[]): Promise<number> {
+async function bench(options: BenchOptions, wanted: Chosen): Promise<number> {
   const begin = performance.now()
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const peer = options.contender === 'millrace' ? undefined : await streamsPeer(say)
@@ -46,17 +49,10 @@ async function bench(options: BenchOptions, workloads: readonly NamedWorkload[])
   if (options.profile) freshProfiles()
   const brokerPid = readLocalCluster(kafkaDirectory)?.brokers[0]?.pid
   const ground = new Ground({ options, brokers: kafka.brokers, brokerPid, log, peer, directory, profileDirectory, say })
-  let isGood = true
   try {
     const broker = kafka.home === 'local' ? pinnedKafkaVersion() : kafka.home
     say(`Node ${process.versions.node}, Kafka Streams ${pinnedKafkaVersion()}, broker ${broker}, ${cpus().length} processors`)
-    for (const one of workloads) {
-      const size = sizeOf(one, options)
-      if (size === undefined) continue
-      const measurements = await throughput(ground, one, size)
-      for (const line of ['', one.workload.title, ...tableLines(measurements), ...complaints(measurements, options), '']) say(line)
-      isGood &&= complaints(measurements, options).length === 0
-    }
+    const isGood = await measureAll(ground, wanted)
     if (options.profile) for (const line of profiles()) say(line)
     say(`all outputs equal to the recomputation; ${((performance.now() - begin) / 1_000).toFixed(0)} s in all`)
     return isGood ? 0 : 1
@@ -68,7 +64,40 @@ async function bench(options: BenchOptions, workloads: readonly NamedWorkload[])
   }
 }
 
-function complaints(measurements: readonly Measurement[], options: BenchOptions): string[] {
+async function measureAll(ground: Ground, { workloads, scenarios }: Chosen): Promise<boolean> {
+  const { options, say } = ground.setup
+  const here = circumstances(commandOf(options))
+  const leave = async (fresh: Results): Promise<void> => {
+    if (options.write) say(`written: ${(await keep(fresh)).map((path) => relative(repositoryRoot, path)).join(', ')}`)
+  }
+  let isGood = true
+  for (const one of workloads) {
+    const size = sizeOf(one, options)
+    if (size === undefined) continue
+    const measurements = await throughput(ground, one, size)
+    const missed = failures(measurements, options)
+    isGood &&= missed.length === 0
+    for (const line of ['', one.workload.title, ...tableLines(measurements), ...missed, ...doubts(measurements), '']) say(line)
+    const { threads = options.threads, title } = one.workload
+    const { commitIntervalMs } = options
+    await leave({ ...nothing, workloads: { [one.name]: { title, size, threads, commitIntervalMs, measurements, circumstances: here } } })
+  }
+  for (const { name, title, run } of scenarios) {
+    say(`${name}: ${title}`)
+    const section = await run(ground)
+    for (const line of sectionLines(section)) say(line)
+    await leave({ ...nothing, sections: { [name]: { section, circumstances: here } } })
+  }
+  return isGood
+}
+
+/** As a person would type it. */
+function commandOf({ only, rounds }: BenchOptions): string {
+  return ['make bench', ...(only.length > 0 ? [`ONLY=${only.join(',')}`] : []), `ROUNDS=${rounds}`].join(' ')
+}
+
+/** What makes the run fail. */
+function failures(measurements: readonly Measurement[], options: BenchOptions): string[] {
   const lines: string[] = []
   const rate = ratio(measurements, (one) => one.recordsPerSecond)?.median
   if (rate !== undefined && rate < options.target) lines.push(`the ratio is below ${options.target}`)
@@ -76,9 +105,12 @@ function complaints(measurements: readonly Measurement[], options: BenchOptions)
   const budget = memoryBudget(options) * budgetSlack
   if (own !== undefined && own.rssGrowthBytes > budget)
     lines.push(`Millrace's memory grew by ${mib(own.rssGrowthBytes)}, above the ${mib(budget)} that its settings allow`)
-  const others = Math.max(0, ...summaries(measurements).map(({ othersShare }) => othersShare ?? 0))
-  if (others > othersShareMax) lines.push(`do not trust these rates: others took ${percent(others)} of this machine meanwhile`)
   return lines
+}
+
+function doubts(measurements: readonly Measurement[]): string[] {
+  const others = Math.max(0, ...summaries(measurements).map(({ othersShare }) => othersShare ?? 0))
+  return others > othersShareMax ? [`do not trust these rates: others took ${percent(others)} of this machine meanwhile`] : []
 }
 
 /** What the settings allow a worker's process to hold beyond what it has when it begins. */
@@ -106,34 +138,29 @@ const profiles = (): string[] =>
     .filter((name) => name.endsWith('.cpuprofile'))
     .flatMap((name) => ['', ...profileLines(join(profileDirectory, name))])
 
-async function chosen({ only }: BenchOptions): Promise<readonly NamedWorkload[]> {
-  const names = workloadNames()
-  const strange = only.find((name) => !names.includes(name))
-  if (strange !== undefined) throw new Error(`--only ${strange}: there are ${names.join(', ')}`)
-  return Promise.all(
-    names.filter((name) => only.length === 0 || only.includes(name)).map(async (name) => ({ name, workload: await workloadNamed(name) })),
-  )
-}
-
 async function main(): Promise<number> {
   if (process.argv.includes('--help')) {
     process.stdout.write(`${usage}\n`)
     return 0
   }
   let options: BenchOptions
-  let workloads: readonly NamedWorkload[]
+  let wanted: Chosen
   try {
     options = readOptions(process.argv.slice(2))
-    workloads = await chosen(options)
+    wanted = await chosen(options)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     return 2
   }
   if (options.list) {
-    for (const { name, workload } of workloads) process.stdout.write(`${name.padEnd(24)} ${workload.title}\n`)
+    const titles = [
+      ...wanted.workloads.map(({ name, workload }) => [name, workload.title] as const),
+      ...wanted.scenarios.map(({ name, title }) => [name, title] as const),
+    ]
+    for (const [name, title] of titles) process.stdout.write(`${name.padEnd(24)} ${title}\n`)
     return 0
   }
-  return bench(options, workloads)
+  return bench(options, wanted)
 }
 
 process.exitCode = await main().catch((error: unknown) => {

@@ -20,6 +20,7 @@ export const usage = `usage: node test/benchmark/kappa/main.ts [options]
   --port N            port of the local broker             (default: a free one)
   --node-flags=TEXT   flags for the node of millrace, by spaces (--node-flags=--max-old-space-size=512)
   --profile           one run of millrace with a CPU profile, and its most expensive functions
+  --write, --no-write whether BENCHMARKS.md is brought up to date (default: unless the run is quick or has sizes of its own)
   --list              names for --only`
 
 export interface BenchOptions {
@@ -39,6 +40,7 @@ export interface BenchOptions {
   readonly port: number
   readonly nodeFlags: readonly string[]
   readonly profile: boolean
+  readonly write: boolean
   readonly list: boolean
 }
 
@@ -64,10 +66,13 @@ export function readOptions(words: readonly string[]): BenchOptions {
       port: { type: 'string', default: '0' },
       'node-flags': { type: 'string', default: '' },
       profile: { type: 'boolean', default: false },
+      write: { type: 'boolean' },
       list: { type: 'boolean', default: false },
     },
+    allowNegative: true,
   })
   const { quick, profile, list } = values
+  const isUsual = !quick && !profile && values.records === undefined && values.keys === undefined && values.contender === undefined
   return {
     only: values.only.split(',').filter((name) => name !== ''),
     quick,
@@ -90,6 +95,7 @@ export function readOptions(words: readonly string[]): BenchOptions {
     port: number('port', values.port),
     nodeFlags: values['node-flags'].split(' ').filter((flag) => flag !== ''),
     profile,
+    write: values.write ?? isUsual,
     list,
   }
 }

@@ -71,5 +71,5 @@ async function readAll(log: Log, topic: string, partitions: number, onRecord: (k
   return records
 }
 
-const bufferOf = (bytes: Uint8Array | null): Buffer =>
+export const bufferOf = (bytes: Uint8Array | null): Buffer =>
   bytes === null ? Buffer.alloc(0) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -19,7 +19,9 @@ export interface Watched {
   readonly output: string
 }
 
-const pollMs = 25
+const pollMsMin = 25
+/** One question for each partition: with many partitions not so often, since the broker shares the machine. */
+const pollMsForPartition = 2
 const firstWithinMs = 120_000
 const stallMs = 60_000
 /** Longer than any pause between the last input and what it causes: commit intervals, watermarks, one fetch. */
@@ -46,7 +48,7 @@ export async function samplesUntilEnd<U>(log: Log, watched: Watched, look: () =>
     if (positions.isInputDone && now - changedAt > quietMs) return samples
     const limit = samples.length === 0 ? firstWithinMs : stallMs
     if (now - changedAt > limit) throw new Error(`${watched.group} stands still for ${limit / 1_000} s at ${positions.text()}`)
-    await new Promise((resolve) => setTimeout(resolve, pollMs))
+    await new Promise((resolve) => setTimeout(resolve, Math.max(pollMsMin, watched.ends.length * pollMsForPartition)))
   }
 }
 

@@ -10,31 +10,34 @@ import type { ContenderName } from './contenders.ts'
 import type { Ground, NamedWorkload } from './ground.ts'
 import { Load } from './load.ts'
 import type { Latencies } from './load-reader.ts'
-import type { Scenario, Section } from './section.ts'
+import type { BarChart, Scenario, Section } from './section.ts'
+import { spreadOf } from './statistics.ts'
 import { percent, whole } from './text.ts'
 import { contendersOf, order } from './throughput.ts'
 import { makeTopic } from './topics.ts'
 import { workloadNamed } from './workload.ts'
 
 interface Pace {
-  readonly shares: readonly number[]
+  /** Of the maximum; undefined: at one fixed rate, and no maximum is looked for. */
+  readonly shares: readonly number[] | undefined
   readonly rounds: number
+  /** At full speed in each process, so that compilers have done their work. */
+  readonly heatMs: number
   readonly warmUpMs: number
   readonly measuredMs: number
-  readonly maximumMs: number
 }
 
 interface Measured {
   readonly name: ContenderName
   readonly round: number
-  readonly share: number
   readonly perSecond: number
   readonly latencies: Latencies
 }
 
 const keys = 10_000
-const full: Pace = { shares: [0.1, 0.5, 0.8], rounds: 2, warmUpMs: 5_000, measuredMs: 15_000, maximumMs: 8_000 }
-const quick: Pace = { shares: [0.5], rounds: 1, warmUpMs: 2_000, measuredMs: 5_000, maximumMs: 4_000 }
+const full: Pace = { shares: [0.1, 0.5, 0.8], rounds: 2, heatMs: 10_000, warmUpMs: 4_000, measuredMs: 15_000 }
+const quick: Pace = { shares: undefined, rounds: 1, heatMs: 4_000, warmUpMs: 2_000, measuredMs: 4_000 }
+const fixedPerSecond = 10_000
 
 export const latency: Scenario = {
   name: 'latency',
@@ -45,26 +48,37 @@ export const latency: Scenario = {
     const one = { name: 'sum-100k', workload: await workloadNamed('sum-100k') }
     const pace = options.quick ? quick : full
     const contenders = contendersOf(one, options)
-    const maxima = new Map<ContenderName, number>()
-    for (const name of contenders) {
-      maxima.set(name, await underLoad(ground, one, name, (load) => load.maximum(pace.maximumMs, pace.maximumMs)))
-      say(`  ${name}: at most ${whole(maxima.get(name) ?? 0)} records/s with generator and reader on this machine`)
-    }
-    const maximum = Math.min(...maxima.values())
+    const maxima = pace.shares === undefined ? new Map<ContenderName, number>() : await maximaOf(ground, one, contenders, pace)
+    const rates = pace.shares?.map((share) => share * Math.min(...maxima.values())) ?? [fixedPerSecond]
     const measured: Measured[] = []
     for (let round = 1; round <= pace.rounds; round += 1)
       for (const name of order(round, contenders)) {
         await underLoad(ground, one, name, async (load) => {
-          for (const share of pace.shares) {
-            const perSecond = maximum * share
+          await load.maximum(0, pace.heatMs)
+          for (const perSecond of rates) {
             const latencies = await load.latency(perSecond, pace.warmUpMs, pace.measuredMs)
-            measured.push({ name, round, share, perSecond, latencies })
+            measured.push({ name, round, perSecond, latencies })
             say(`  round ${round}  ${name.padEnd(13)}  ${whole(perSecond).padStart(7)} records/s: ${text(latencies)}`)
           }
         })
       }
     return section(maxima, measured, options.commitIntervalMs)
   },
+}
+
+async function maximaOf(
+  ground: Ground,
+  one: NamedWorkload,
+  contenders: readonly ContenderName[],
+  { heatMs }: Pace,
+): Promise<ReadonlyMap<ContenderName, number>> {
+  const maxima = new Map<ContenderName, number>()
+  for (const name of contenders) {
+    const maximum = await underLoad(ground, one, name, (load) => load.maximum(heatMs, heatMs))
+    maxima.set(name, maximum)
+    ground.setup.say(`  ${name}: at most ${whole(maximum)} records/s with generator and reader on this machine`)
+  }
+  return maxima
 }
 
 async function underLoad<T>(ground: Ground, one: NamedWorkload, name: ContenderName, measure: (load: Load) => Promise<T>): Promise<T> {
@@ -94,46 +108,55 @@ const text = ({ p50, p99, p999, max }: Latencies): string =>
 
 /** Of the rounds the middle one by p99; pure. */
 function section(maxima: ReadonlyMap<ContenderName, number>, measured: readonly Measured[], commitIntervalMs: number): Section {
-  const shares = [...new Set(measured.map(({ share }) => share))]
-  const contenders = [...maxima.keys()]
-  const chosen = shares.flatMap((share) =>
-    contenders.flatMap((name) => {
-      const own = measured.filter((one) => one.share === share && one.name === name).sort((a, b) => a.latencies.p99 - b.latencies.p99)
-      const middle = own[(own.length - 1) >> 1]
+  const rates = [...new Set(measured.map(({ perSecond }) => perSecond))]
+  const names = [...new Set(measured.map(({ name }) => name))].sort()
+  const maximum = Math.min(...maxima.values())
+  const label = (perSecond: number): string =>
+    maxima.size === 0 ? `${whole(perSecond)}/s` : `${percent(perSecond / maximum)} (${whole(perSecond)}/s)`
+  const chosen = rates.flatMap((perSecond) =>
+    names.flatMap((name) => {
+      const own = measured.filter((one) => one.perSecond === perSecond && one.name === name)
+      const middle = own.toSorted((a, b) => a.latencies.p99 - b.latencies.p99)[(own.length - 1) >> 1]
       return middle === undefined ? [] : [middle]
     }),
   )
-  const rows = chosen.map(({ share, perSecond, name, latencies: { p50, p99, p999, max } }) => [
-    `${percent(share)} (${whole(perSecond)}/s)`,
-    name,
-    ...[p50, p99, p999, max].map(whole),
-  ])
   const maximaText = [...maxima].map(([name, rate]) => `${name} ${whole(rate)}/s`).join(', ')
   return {
     title: 'Latency from append to committed output',
     notes: [
-      `Sum per key, ${whole(keys)} keys, commit interval ${commitIntervalMs} ms; generator, broker, contender and a read-committed reader on this machine.`,
-      `Maximum with all of them at work: ${maximaText}; the shares are of the smaller one. Milliseconds, counted from when a record is due, over all records.`,
+      `Sum per key, ${whole(keys)} keys, commit interval ${commitIntervalMs} ms; generator, broker, contender and a read-committed reader on this machine. Milliseconds, counted from when a record is due, over all records.`,
+      ...(maxima.size > 0 ? [`Maximum with all of them at work: ${maximaText}; the shares are of the smaller one.`] : []),
     ],
-    tables: [{ head: ['load', 'contender', 'p50', 'p99', 'p99.9', 'worst'], rows }],
+    tables: [
+      {
+        head: ['load', 'contender', 'p50', 'p99', 'p99.9', 'worst'],
+        rows: chosen.map(({ perSecond, name, latencies: { p50, p99, p999, max } }) => [
+          label(perSecond),
+          name,
+          ...[p50, p99, p999, max].map(whole),
+        ]),
+      },
+    ],
     charts: [
       {
         kind: 'bars',
         name: 'latency',
         title: 'p99 latency, ms',
-        groups: shares.map((share) => ({
-          label: percent(share),
-          bars: measuredBars(measured.filter((one) => one.share === share)),
+        groups: rates.map((perSecond) => ({
+          label: label(perSecond),
+          bars: names.map((name) =>
+            p99Bar(
+              name,
+              measured.filter((one) => one.perSecond === perSecond && one.name === name),
+            ),
+          ),
         })),
       },
     ],
   }
 }
 
-function measuredBars(measured: readonly Measured[]): { name: string; value: number; min: number; max: number }[] {
-  return [...new Set(measured.map(({ name }) => name))].sort().map((name) => {
-    const values = measured.filter((one) => one.name === name).map(({ latencies }) => latencies.p99)
-    const sorted = values.toSorted((a, b) => a - b)
-    return { name, value: sorted[(sorted.length - 1) >> 1] ?? 0, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 }
-  })
+function p99Bar(name: ContenderName, measured: readonly Measured[]): BarChart['groups'][number]['bars'][number] {
+  const { min, median, max } = spreadOf(measured.map(({ latencies }) => latencies.p99))
+  return { name, value: median, min, max }
 }

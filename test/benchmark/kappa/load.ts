@@ -76,8 +76,7 @@ export class Load {
     }
     const to = { at: Date.now(), shown: this.#reader.shown }
     await this.#allShown()
-    if (from === undefined) throw new Error('the maximum needs a measured time')
-    return ((to.shown - from.shown) / (to.at - from.at)) * 1_000
+    return from === undefined ? 0 : ((to.shown - from.shown) / (to.at - from.at)) * 1_000
   }
 
   /** Appends at a rate and tells how late the records after the warm-up have shown. */

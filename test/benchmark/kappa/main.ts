@@ -16,11 +16,13 @@ import { readLocalCluster } from '../../../deploy/local-kafka/local-cluster.ts'
 import { startKafka } from '../../../deploy/local-kafka/start-kafka.ts'
 import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
 import { settingTable } from '../../../libs/runtime/settings/settings.ts'
+import { avroSchemaList } from './avro-schemas.ts'
 import { profileLines } from './cpu-profile.ts'
 import { Ground } from './ground.ts'
 import type { Measurement } from './measure.ts'
 import { readOptions, usage, type BenchOptions } from './options.ts'
 import { usageOf } from './process-usage.ts'
+import { registryStandIn } from './registry-stand-in.ts'
 import { ratio, summaries, tableLines } from './report.ts'
 import { circumstances, keep, nothing, type Results } from './results.ts'
 import { chosen, type Chosen } from './scenarios.ts'
@@ -46,6 +48,9 @@ async function bench(options: BenchOptions, wanted: Chosen): Promise<number> {
   const kafkaDirectory = join(directory, 'kafka')
   const kafka = await startKafka({ port: options.port, dir: kafkaDirectory, guardPid: process.pid, log: say })
   const log = kafkaLog({ brokers: kafka.brokers, clientId: 'bench' })
+  const registry = await registryStandIn(avroSchemaList)
+  // Workloads read it where they make their topology, here and in the contenders.
+  process.env['BENCH_REGISTRY'] = registry.url
   if (options.profile) freshProfiles()
   const brokerPid = readLocalCluster(kafkaDirectory)?.brokers[0]?.pid
   const ground = new Ground({ options, brokers: kafka.brokers, brokerPid, log, peer, directory, profileDirectory, say })
@@ -58,6 +63,7 @@ async function bench(options: BenchOptions, wanted: Chosen): Promise<number> {
     return isGood ? 0 : 1
   } finally {
     await ground.remove()
+    await registry.stop()
     await log.close()
     await kafka.stop()
     rmSync(directory, { recursive: true, force: true, maxRetries: 3 })

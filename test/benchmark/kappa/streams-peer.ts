@@ -14,6 +14,8 @@ import { kafkaJava, repositoryRoot } from '../../../deploy/local-kafka/kafka-jar
 const run = promisify(execFile)
 const pom = join(repositoryRoot, 'deploy/local-kafka/pom.xml')
 const sources = join(import.meta.dirname, '../streams-peer')
+/** For the Avro workload only. Later ones want another slf4j than Kafka has. */
+const avroVersion = '1.11.4'
 const home = join(repositoryRoot, '.millrace', 'streams-peer')
 const fetchTimeoutMs = 600_000
 const compileTimeoutMs = 120_000
@@ -31,11 +33,11 @@ export const pinnedKafkaVersion = (): string => kafkaVersionIn.exec(readFileSync
 /** Fails with what is missing and how to get it. */
 export async function streamsPeer(log: (line: string) => void): Promise<StreamsPeer> {
   const { java, classPath } = await kafkaJava(log)
-  const jars = join(home, `jars-${hashOf([pom])}`)
+  const jars = join(home, `jars-${hashOf([pom])}-${avroVersion}`)
   if (!existsSync(jars)) await filled(jars, (fresh) => fetchJars(fresh, log))
   const libraries = [join(jars, '*'), classPath].join(':')
   const files = readdirSync(sources).map((name) => join(sources, name))
-  const classes = join(home, `classes-${hashOf([pom, ...files])}`)
+  const classes = join(home, `classes-${avroVersion}-${hashOf([pom, ...files])}`)
   if (!existsSync(classes)) await filled(classes, (fresh) => compile(fresh, files, libraries, java))
   return { java, classPath: [classes, libraries].join(':'), mainClass: 'StreamsPeer' }
 }
@@ -64,6 +66,8 @@ async function fetchJars(folder: string, log: (line: string) => void): Promise<v
   const only = '-DincludeArtifactIds=kafka-streams,rocksdbjni'
   const words = ['-q', '-B', '-f', pom, '-P', 'streams', 'dependency:copy-dependencies', only, `-DoutputDirectory=${folder}`]
   await step('mvn', words, fetchTimeoutMs, cure)
+  const avro = `-Dartifact=org.apache.avro:avro:${avroVersion}`
+  await step('mvn', ['-q', '-B', '-f', pom, 'dependency:copy', avro, `-DoutputDirectory=${folder}`], fetchTimeoutMs, cure)
 }
 
 async function compile(folder: string, files: readonly string[], libraries: string, java: string): Promise<void> {

@@ -1,11 +1,13 @@
-import { describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { toKeyBytes } from '../../../libs/dataflow/cells.ts'
 import { partitionOf } from '../../../libs/dataflow/murmur2.ts'
 import { bytes, text, topic } from '../../../libs/millrace.ts'
 import { driver } from '../../../libs/testing/driver.ts'
+import { avroSchemaList } from '../../benchmark/kappa/avro-schemas.ts'
 import { payments, type Payment } from '../../benchmark/kappa/payments.ts'
+import { registryStandIn, type RegistryStandIn } from '../../benchmark/kappa/registry-stand-in.ts'
 import { Tally, Totals, type Total } from '../../benchmark/kappa/totals.ts'
 import { WindowTotals } from '../../benchmark/kappa/window-totals.ts'
 import { workloadNamed, workloadNames } from '../../benchmark/kappa/workload.ts'
@@ -127,6 +129,13 @@ describe('the checks of the benchmark', () => {
 })
 
 describe('every file in the folder of workloads', () => {
+  let registry: RegistryStandIn
+  beforeAll(async () => {
+    registry = await registryStandIn(avroSchemaList)
+    process.env['BENCH_REGISTRY'] = registry.url
+  })
+  afterAll(() => registry.stop())
+
   it.each(workloadNames())('%s: its topology gives exactly what its oracle says, and its peer exists', async (name) => {
     const workload = await workloadNamed(name)
     const plan = workload.plan({ records: recordsFor(name), keys: 20, partitions: 1 })

@@ -14,8 +14,9 @@ export class ContenderProcess {
   readonly startedAt = Date.now()
   /** Rejects when the process ends by itself; never resolves. */
   readonly failed: Promise<never>
+  /** However it ended. */
+  readonly ended: Promise<void>
   readonly #child: ChildProcess
-  readonly #ended: Promise<void>
   #ending = false
   readonly #said: string[] = []
 
@@ -30,9 +31,10 @@ export class ContenderProcess {
     this.failed = failed.promise
     this.failed.catch(() => undefined) // Seen by whoever races with it; an ordered end is no failure.
     this.#child.on('error', (error) => failed.reject(new Error(`cannot start ${contender.program}: ${error.message}`, { cause: error })))
-    this.#ended = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       this.#child.on('close', (code, signal) => {
-        if (!this.#ending) failed.reject(new Error(`${contender.name} has ended by itself (${code ?? signal}):\n${this.#said.join('\n')}`))
+        const said = `${contender.name} has ended by itself (${code ?? signal}):\n${this.#said.join('\n')}`
+        if (!this.#ending) failed.reject(new Error(said))
         resolve()
       })
     })
@@ -43,12 +45,18 @@ export class ContenderProcess {
     return this.#child.pid === undefined ? undefined : usageOf(this.#child.pid)
   }
 
+  /** Of a command that ends by itself; throws where that was with another code than 0. */
+  async done(): Promise<void> {
+    await this.ended
+    if (this.#child.exitCode !== 0) await this.failed
+  }
+
   /** In order; by force after half a minute. Answers whether order was kept. */
   async end(): Promise<boolean> {
     this.#ending = true
     this.#child.kill('SIGTERM')
     const force = setTimeout(() => this.#child.kill('SIGKILL'), endWithinMs)
-    await this.#ended
+    await this.ended
     clearTimeout(force)
     return this.#child.signalCode !== 'SIGKILL'
   }
@@ -57,7 +65,7 @@ export class ContenderProcess {
   async kill(): Promise<void> {
     this.#ending = true
     this.#child.kill('SIGKILL')
-    await this.#ended
+    await this.ended
   }
 
   #listen(): void {

@@ -4,10 +4,11 @@ import type { StreamsPeer } from './streams-peer.ts'
 import type { Names } from './workload.ts'
 
 export const contenderNames = ['kafka-streams', 'millrace'] as const
-export type ContenderName = (typeof contenderNames)[number]
+/** @kafkats/flow runs in a measurement of its own only (kafkats.ts): it needs small counts. */
+export type ContenderName = (typeof contenderNames)[number] | 'kafkats-flow'
 
 /** One run of one contender. */
-export interface Run extends Names {
+export interface Run extends Omit<Names, 'version'> {
   readonly brokers: readonly string[]
   /** Of ../workloads. */
   readonly workload: string
@@ -68,9 +69,13 @@ export interface MillraceOptions {
   readonly nodeWords: readonly string[]
   /** Further words of the command. */
   readonly words?: readonly string[]
+  /** Default `run`; as in `replay start`. */
+  readonly command?: string
+  /** Of the topology. Default 1. */
+  readonly version?: number
 }
 
-export function millrace(run: Run, { nodeWords, words = [] }: MillraceOptions): Contender {
+export function millrace(run: Run, { nodeWords, words = [], command = 'run', version = 1 }: MillraceOptions): Contender {
   const flags = {
     '--brokers': run.brokers.join(','),
     '--state-directory': run.stateDirectory,
@@ -88,15 +93,17 @@ export function millrace(run: Run, { nodeWords, words = [] }: MillraceOptions): 
       ...Object.entries(flags).flatMap(([flag, value]) => [flag, String(value)]),
       ...words,
     ],
-    environment: topologyEnvironment(run),
-    group: `${run.application}.v1`,
+    environment: topologyEnvironment(run, command, version),
+    group: `${run.application}.v${version}`,
   }
 }
 
-/** What topology.ts reads. */
-export const topologyEnvironment = (run: Run): Record<string, string> => ({
+/** What millrace-worker.ts and topology.ts read. */
+const topologyEnvironment = (run: Run, command: string, version: number): Record<string, string> => ({
+  BENCH_COMMAND: command,
   BENCH_WORKLOAD: run.workload,
   BENCH_APPLICATION: run.application,
+  BENCH_VERSION: String(version),
   BENCH_INPUT: run.input,
   BENCH_OUTPUT: run.output,
 })

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Log } from '../../../libs/runtime/ports/log.ts'
-import { kafkaStreams, millrace, type Contender, type ContenderName, type Run } from './contenders.ts'
+import { kafkaStreams, millrace, type Contender, type ContenderName, type MillraceOptions, type Run } from './contenders.ts'
 import type { BenchOptions } from './options.ts'
 import { whole } from './text.ts'
 import type { StreamsPeer } from './streams-peer.ts'
@@ -70,11 +70,12 @@ export class Ground {
     return { topic, ends: await endsOf(log, topic, size.partitions), plan }
   }
 
-  contender(name: ContenderName, { workload }: NamedWorkload, run: Run): Contender {
+  /** `millraceOptions`: for commands and versions other than `run` and 1. */
+  contender(name: ContenderName, { workload }: NamedWorkload, run: Run, millraceOptions: Partial<MillraceOptions> = {}): Contender {
     const { peerCacheMiB, peerHeap, profile, nodeFlags } = this.setup.options
     if (name === 'millrace') {
       const profiling = ['--cpu-prof', `--cpu-prof-dir=${this.setup.profileDirectory}`, '--cpu-prof-interval=500']
-      return millrace(run, { nodeWords: [...nodeFlags, ...(profile ? profiling : [])] })
+      return millrace(run, { nodeWords: [...nodeFlags, ...(profile ? profiling : [])], ...millraceOptions })
     }
     if (this.setup.peer === undefined || workload.peer === undefined) throw new Error(`${run.workload} has no peer here`)
     return kafkaStreams(run, this.setup.peer, {

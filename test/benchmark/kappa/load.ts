@@ -5,7 +5,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Log, PartitionReader } from '../../../libs/runtime/ports/log.ts'
-import type { LoadPlan, Phase } from './load-plan.ts'
+import { dueUntil, type LoadPlan, type Phase } from './load-plan.ts'
 import { LoadReader, type Latencies } from './load-reader.ts'
 import { bufferOf } from './topics.ts'
 import type { OutputCheck } from './workload.ts'
@@ -25,6 +25,7 @@ const neverReachedPerSecond = 100_000_000
 const pollMs = 10
 /** Between an order and the first record of it. */
 const leadMs = 100
+const stopLeadMs = 500
 const shownWithinMs = 60_000
 const examplesMax = 3
 
@@ -36,6 +37,7 @@ export class Load {
   #failure: Error | undefined
   #ordered = 0
   #appended = 0
+  #steady: Phase | undefined
 
   constructor(setup: LoadSetup) {
     const { log, brokers, input, output, keys, partitions, others } = setup
@@ -81,17 +83,38 @@ export class Load {
 
   /** Appends at a rate and tells how late the records after the warm-up have shown. */
   async latency(perSecond: number, warmUpMs: number, measuredMs: number): Promise<Latencies> {
-    const running = this.begin(perSecond, warmUpMs + measuredMs, warmUpMs)
-    await running.done
-    return running.latencies()
+    const phase: Phase = { first: this.#ordered, perSecond, at: Date.now() + leadMs }
+    const numberAt = (afterMs: number): number => phase.first + Math.ceil((perSecond * afterMs) / 1_000)
+    this.#reader.begin(phase, numberAt(warmUpMs))
+    this.#order(phase, numberAt(warmUpMs + measuredMs))
+    await this.#allShown(warmUpMs + measuredMs)
+    return this.#reader.latencies()
   }
 
-  /** As `latency`, for those who do other things meanwhile. */
-  begin(perSecond: number, forMs: number, warmUpMs = 0): { readonly done: Promise<void>; latencies(): Latencies } {
-    const phase: Phase = { first: this.#ordered, perSecond, at: Date.now() + leadMs }
-    this.#reader.begin(phase, phase.first + Math.ceil((perSecond * warmUpMs) / 1_000))
-    this.#order(phase, phase.first + Math.ceil((perSecond * forMs) / 1_000))
-    return { done: this.#allShown(forMs), latencies: () => this.#reader.latencies() }
+  /** Appends at a rate until `stop`. */
+  steady(perSecond: number): void {
+    this.#steady = { first: this.#ordered, perSecond, at: Date.now() + leadMs }
+    this.#order(this.#steady, Number.MAX_SAFE_INTEGER)
+  }
+
+  /** Of a steady load, the records that are due from now on. */
+  measureFromNow(): void {
+    if (this.#steady !== undefined) this.#reader.begin(this.#steady, dueUntil(this.#steady, Date.now()))
+  }
+
+  latencies(): Latencies {
+    return this.#reader.latencies()
+  }
+
+  /** Resolves when the output has everything. */
+  async stop(): Promise<void> {
+    // A little later than now: the generator must not be beyond it already.
+    if (this.#steady !== undefined) this.#order(undefined, dueUntil(this.#steady, Date.now() + stopLeadMs))
+    await this.#allShown()
+  }
+
+  get appended(): number {
+    return this.#appended
   }
 
   /** Throws when the totals are not those of exactly what was appended. */

@@ -1,13 +1,15 @@
 /** Everything that `--only` may name. */
 import { growth } from './growth.ts'
+import { kafkats } from './kafkats.ts'
 import { latency } from './latency.ts'
 import type { NamedWorkload } from './ground.ts'
 import type { BenchOptions } from './options.ts'
+import { replay } from './replay.ts'
 import { restart } from './restart.ts'
 import type { Scenario } from './section.ts'
 import { workloadNamed, workloadNames } from './workload.ts'
 
-const scenarios: readonly Scenario[] = [latency, restart, ...growth]
+const scenarios: readonly Scenario[] = [kafkats, latency, restart, replay, ...growth]
 
 export interface Chosen {
   readonly workloads: readonly NamedWorkload[]

@@ -18,7 +18,7 @@ export const sumWorkload = (given: Given, input: Partial<PaymentOptions> = {}): 
       }
     },
     topology: (names) =>
-      topology(names.application, { version: 1 }, (flow) => {
+      topology(names.application, { version: names.version }, (flow) => {
         flow
           .stream(topic(names.input, { key: text, value: json(type<Payment>()) }))
           .aggregate('sum', {

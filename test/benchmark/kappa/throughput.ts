@@ -1,6 +1,6 @@
 /** A workload on a preloaded input: the contenders in turn, each time as a new application with empty state, each output checked. */
 import { ContenderProcess } from './contender-process.ts'
-import type { ContenderName } from './contenders.ts'
+import type { Contender, ContenderName } from './contenders.ts'
 import type { Ground, LoadedInput, NamedWorkload } from './ground.ts'
 import { measure, type Measurement } from './measure.ts'
 import type { BenchOptions } from './options.ts'
@@ -57,15 +57,28 @@ export async function throughputOnce(
   ground: Ground,
   one: NamedWorkload,
   name: ContenderName,
-  { input, round, threads, commitIntervalMs }: ThroughputRun & { readonly input: LoadedInput; readonly round: number },
+  given: ThroughputRun & { readonly input: LoadedInput; readonly round: number },
 ): Promise<Measurement> {
-  const { log, brokers, brokerPid } = ground.setup
-  const application = ground.fresh(name)
+  const { threads, commitIntervalMs, input } = given
+  const names = { brokers: ground.setup.brokers, input: input.topic, workload: one.name, threads, commitIntervalMs }
+  return onFreshOutput(ground, `${name} (${one.name})`, given, (application, output) =>
+    ground.contender(name, one, { ...names, application, output, stateDirectory: ground.stateDirectory(application) }),
+  )
+}
+
+/** Runs a contender on an output of its own, checks the output, and removes it with all that the contender has made. */
+export async function onFreshOutput(
+  ground: Ground,
+  who: string,
+  { input, round }: { readonly input: LoadedInput; readonly round: number },
+  contenderOf: (application: string, output: string) => Contender,
+): Promise<Measurement> {
+  const { log, brokerPid } = ground.setup
+  const application = ground.fresh('run')
   const output = `${application}-output`
   const partitions = input.ends.length
   await makeTopic(log, output, partitions)
-  const run = { workload: one.name, brokers, application, input: input.topic, output, threads, commitIntervalMs }
-  const child = new ContenderProcess(ground.contender(name, one, { ...run, stateDirectory: ground.stateDirectory(application) }))
+  const child = new ContenderProcess(contenderOf(application, output))
   let measured: Measurement
   try {
     const watched = { group: child.contender.group, application, input: input.topic, ends: input.ends, output }
@@ -73,7 +86,7 @@ export async function throughputOnce(
   } finally {
     await child.end()
   }
-  await checkOutput(log, `${name} (${one.name})`, output, partitions, input.plan.check())
+  await checkOutput(log, who, output, partitions, input.plan.check())
   await ground.remove(application)
   return measured
 }

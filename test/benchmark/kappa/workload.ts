@@ -12,6 +12,8 @@ import type { Topology } from '../../../libs/dataflow/topology.ts'
 /** One run's names, all its own, so that each run starts from nothing. */
 export interface Names {
   readonly application: string
+  /** Of the topology; 1 but where versions run side by side. */
+  readonly version: number
   readonly input: string
   readonly output: string
 }

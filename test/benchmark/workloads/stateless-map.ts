@@ -27,8 +27,8 @@ export default workload({
       check: () => tally.check((value) => (JSON.parse(value.toString()) as Partial<Charge>).cents ?? Number.NaN),
     }
   },
-  topology: ({ application, input, output }) =>
-    topology(application, { version: 1 }, (flow) => {
+  topology: ({ application, version, input, output }) =>
+    topology(application, { version }, (flow) => {
       flow
         .stream(topic(input, { key: text, value: json(type<Payment>()) }))
         .filter((payment) => payment.amount >= amountMin)

@@ -31,9 +31,9 @@ export default workload({
       check: () => totals.check((value) => totalType.fromBuffer(value.subarray(frameBytes)) as Total),
     }
   },
-  topology: ({ application, input, output }) => {
+  topology: ({ application, version, input, output }) => {
     const registry = schemaRegistry({ url: process.env['BENCH_REGISTRY'] ?? 'http://127.0.0.1:8081' })
-    return topology(application, { version: 1 }, (flow) => {
+    return topology(application, { version }, (flow) => {
       flow
         .stream(topic(input, { key: text, value: avro({ registry, schema: avroSchemas.payment, value: type<Payment>() }) }))
         .aggregate('sum', {

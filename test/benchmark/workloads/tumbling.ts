@@ -20,8 +20,8 @@ export default workload({
       check: () => totals.check(),
     }
   },
-  topology: ({ application, input, output }) =>
-    topology(application, { version: 1 }, (flow) => {
+  topology: ({ application, version, input, output }) =>
+    topology(application, { version }, (flow) => {
       flow
         .stream(topic(input, { key: text, value: json(type<Payment>()) }))
         .window('windows', tumbling(milliseconds(windowMs)))

@@ -139,7 +139,7 @@ describe('every file in the folder of workloads', () => {
   it.each(workloadNames())('%s: its topology gives exactly what its oracle says, and its peer exists', async (name) => {
     const workload = await workloadNamed(name)
     const plan = workload.plan({ records: recordsFor(name), keys: 20, partitions: 1 })
-    const application = await driver(workload.topology({ application: 'bench', input: 'in', output: 'out' }))
+    const application = await driver(workload.topology({ application: 'bench', version: 1, input: 'in', output: 'out' }))
     const input = application.topic(topic('in', { key: text, value: bytes }))
     for (const { key, value, timestamp } of plan.records()) input.sendBytes({ key, value, timestamp })
     const check = plan.check()

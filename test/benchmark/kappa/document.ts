@@ -10,17 +10,8 @@ export const chartsDirectory = 'deploy/guide/benchmarks'
 const begin = '<!-- made by make bench: begin -->'
 const end = '<!-- made by make bench: end -->'
 
-const prelude = `# Benchmarks
-
-Millrace against what a user would take instead, on one broker in one run: \`make bench\`. How it is measured, and how to add a workload: [below](#how-it-is-measured).
-
-${begin}
-${end}
-`
-
-/** `old`: the document as it is; undefined: there is none. */
-export function documentOf(results: Results, old: string | undefined): string {
-  const text = old ?? prelude
+/** `text`: the document as it is. */
+export function documentOf(results: Results, text: string): string {
   const [before, rest] = [text.slice(0, text.indexOf(begin)), text.slice(text.indexOf(end) + end.length)]
   if (!text.includes(begin) || !text.includes(end)) throw new Error(`BENCHMARKS.md has lost its marks: ${begin} and ${end}`)
   return `${before}${begin}\n\n${measured(results).join('\n')}\n\n${end}${rest}`

@@ -72,11 +72,10 @@ export async function keep(fresh: Results): Promise<readonly string[]> {
   // Written by this function alone.
   const old = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Results) : nothing
   const results = merged(old, fresh)
-  const text = existsSync(document) ? readFileSync(document, 'utf8') : undefined
   const charts = chartsOf(results).map((chart) => [join(repositoryRoot, chartsDirectory, `${chart.name}.svg`), svgOf(chart)] as const)
   const files = [
     [file, await pretty(file, JSON.stringify(results))] as const,
-    [document, await pretty(document, documentOf(results, text))] as const,
+    [document, await pretty(document, documentOf(results, readFileSync(document, 'utf8')))] as const,
     ...charts,
   ]
   for (const [path, content] of files) {

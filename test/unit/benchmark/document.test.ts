@@ -31,6 +31,7 @@ const workload = (rate: number): Results => ({
     },
   },
 })
+const empty = '<!-- made by make bench: begin -->\n<!-- made by make bench: end -->'
 const section: Results = {
   ...nothing,
   sections: {
@@ -49,7 +50,7 @@ describe('what was measured', () => {
   })
 
   it('is shown with ratio, machine and command, between the marks of the document', () => {
-    const first = documentOf(merged(workload(150), section), undefined)
+    const first = documentOf(merged(workload(150), section), empty)
     expect(first).toContain('`sum`: sums | 150 | 100 | 1.50 (1.50-1.50) | 1')
     expect(first).toContain('- Machine: 2 x chip')
     expect(first).toContain('| a\\|b | 1 |')

@@ -19,6 +19,7 @@ import { Program } from './program.ts'
 import { ExternalReader, RepartitionReader } from './source.ts'
 import type { SourceReader } from './source.ts'
 import { stateCodec } from './state-version.ts'
+import { tapped, tappedChange, tappedStep } from './tapped-step.ts'
 import type { InputNode, SubTopology } from './sub-topologies.ts'
 
 export interface Blueprint {
@@ -115,24 +116,34 @@ class Assembly {
   }
 
   #next(node: GraphNode): Receiver {
-    return receiverOf(
-      this.#childrenOf(node)
-        .filter((child) => child.kind !== 'side')
-        .map((child) => this.#receiver(child)),
+    return this.#watched(
+      node,
+      receiverOf(
+        this.#childrenOf(node)
+          .filter((child) => child.kind !== 'side')
+          .map((child) => this.#receiver(child)),
+      ),
     )
   }
 
+  #watched(node: GraphNode, next: Receiver): Receiver {
+    const { tap } = this.#host
+    return tap === undefined ? next : tapped(tappedStep(node), tap, next)
+  }
+
   #nextChange(node: GraphNode): ChangeReceiver {
-    return changeReceiverOf(
+    const { tap } = this.#host
+    const next = changeReceiverOf(
       this.#childrenOf(node)
         .filter((child) => child.kind !== 'side')
         .map((child) => this.#changeReceivers.get(child) ?? NOWHERE),
     )
+    return tap === undefined ? next : tappedChange(tappedStep(node), tap, next)
   }
 
   #side(node: GraphNode, name: string): Receiver {
     const side = this.#childrenOf(node).find((child) => child.kind === 'side' && child.side === name)
-    return side === undefined ? NOWHERE : this.#next(side)
+    return side === undefined ? this.#watched(node, NOWHERE) : this.#next(side)
   }
 
   /** Some step down the line asks what a row was before. */

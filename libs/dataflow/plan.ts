@@ -5,6 +5,7 @@
  */
 import type { KeyBytes, StoreCells } from './cells.ts'
 import type { AnyFormat } from './format.ts'
+import type { Meta } from './records.ts'
 
 /** Header names may repeat; order is kept. Same shape as the log port's. */
 export type Header = readonly [name: string, value: Uint8Array]
@@ -87,9 +88,26 @@ export interface SubTopologyPlan {
   instantiate(host: TaskHost): TaskProgram
 }
 
+/** A step as a tap sees it. */
+export interface TappedStep {
+  /** In the order in which the steps were written. */
+  readonly id: number
+  /** Name given by the user, or what kind of step it is. */
+  readonly title: string
+  /** Where it stands in the user's code. */
+  readonly at: string
+  /** `events`: each result counts. `rows`: only the last of each key does. `updates`: it comes from rows, and how many there are depends on commits. */
+  readonly results: 'events' | 'rows' | 'updates'
+}
+
+/** Sees each result of each step when it is passed on; `current` is only valid during the call. */
+export type Tap = (step: TappedStep, value: unknown, current: Meta<unknown>) => void
+
 /** What a task offers to its program. */
 export interface TaskHost {
   readonly partition: number
+  /** Default: nobody looks, which costs nothing. */
+  readonly tap?: Tap
   store(step: string): StoreCells
   /** Current number of partitions of an output (index in `outputs`). */
   partitionsOf(output: number): number

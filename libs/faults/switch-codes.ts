@@ -108,4 +108,26 @@ export const switchCodes: readonly FaultEntry[] = [
     cure: 'Nothing: the switch ends by itself. A shadow that has read beyond the new offsets must be dropped and started again (MR2065).',
     example: "page.0: somebody moved the group's offsets back, and the switch 14 from v1 to v2 is open",
   },
+  {
+    code: 'MR2120',
+    title: 'Nothing to check',
+    story: '`millrace replay check` reads the retained input of the topology, and an input topic is not there. Nothing was changed.',
+    cure: 'Create the topic, or correct its name in the topology; check the cluster in the settings.',
+    example: 'the input topic ride-requests is not there: there is nothing to check; nothing was changed',
+  },
+  {
+    code: 'MR2121',
+    title: 'The check could not run the topology',
+    story:
+      '`millrace replay check` runs the topology in memory. It failed there, or waited too long for something outside, such as a schema registry. Nothing was changed.',
+    cure: 'The message says what failed. Run the topology in a test with `millrace/testing`, and look at the connection to the schema registry.',
+    example: 'the check could not run the topology: sink is not defined',
+  },
+  {
+    code: 'MR2122',
+    title: 'The check was ended',
+    story: 'A signal has ended `millrace replay check` before all its runs were done. Nothing was changed.',
+    cure: 'Give the command again; `--records` makes it shorter.',
+    example: 'the check was ended before it was done; nothing was changed',
+  },
 ]

@@ -5,7 +5,7 @@ import type { ExitCode } from '../exit-codes.ts'
 import { usage } from '../parse-arguments.ts'
 import type { ReplayTarget } from '../replay-target.ts'
 
-const ACTIONS = ['plan', 'start', 'status', 'verify', 'promote', 'rollback', 'abandon', 'drop'] as const
+const ACTIONS = ['check', 'plan', 'start', 'status', 'verify', 'promote', 'rollback', 'abandon', 'drop'] as const
 type Action = (typeof ACTIONS)[number]
 
 export const replayCommand: Command = {
@@ -26,8 +26,12 @@ export const replayCommand: Command = {
       meaning: 'start: wait until the new version is at most so many records behind; promote, rollback: switch then. Default 1000.',
     },
     'max-pause': { value: 'time', meaning: 'promote, rollback: abandon when outputs have stood still for so long; default 30s.' },
-    tolerance: { value: 'part', meaning: 'verify: numbers are the same when they differ by at most this part, such as 1e-9; default 0.' },
-    ignore: { value: 'field,...', meaning: 'verify: fields that are not compared, by name or path.' },
+    records: { value: 'n', meaning: 'check: about so many records are looked at, the oldest of each partition; default 100000.' },
+    tolerance: {
+      value: 'part',
+      meaning: 'verify, check: numbers are the same when they differ by at most this part, such as 1e-9; default 0.',
+    },
+    ignore: { value: 'field,...', meaning: 'verify, check: fields that are not compared, by name or path.' },
     sample: { value: 'part', meaning: 'verify: part of the keys that is compared, such as 0.1; default 1.' },
     html: { value: 'file', meaning: 'verify: write the report as one HTML page, too.' },
     'max-differences': {
@@ -42,6 +46,7 @@ export const replayCommand: Command = {
   },
   settings: settingKeys,
   details: [
+    'check: runs the topology twice over the same records, in memory, and names the step whose results are not the same. Exit code 1 then.',
     'plan: what a replay would read and need; changes nothing.',
     'start: the new version reads the inputs from the start, beside the live one and never ahead of it. Its results go to topics of its own.',
     'status: which version is live, how far the others have come, the last switches.',
@@ -74,6 +79,8 @@ const isAction = (word: string): word is Action => ACTIONS.some((one) => one ===
 async function act(context: CommandContext, action: Exclude<Action, 'start'>, target: ReplayTarget): Promise<ExitCode> {
   const commands = await import('../replay-run.ts')
   switch (action) {
+    case 'check':
+      return await (await import('../replay-check/replay-check.ts')).checkReplay(context, target)
     case 'plan':
       return await (await import('../replay-plan.ts')).plan(context, target)
     case 'status':

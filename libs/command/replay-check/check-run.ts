@@ -2,6 +2,7 @@
  * One run of a topology over copied input, in memory: the real engine with a clock that only the run moves, so that the same input in the
  * same order is processed in the same order. Leaves nothing behind.
  */
+import { END_OF_TIME } from '../../dataflow/plan.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
 import { Fault } from '../../faults/fault.ts'
 import { ManualClock } from '../../memory/manual-clock.ts'
@@ -9,7 +10,7 @@ import { memoryLog } from '../../memory/memory-log.ts'
 import type { MemoryLog } from '../../memory/memory-log.ts'
 import type { Settings } from '../../runtime/settings/settings.ts'
 import { Worker } from '../../runtime/worker/worker.ts'
-import type { ExitReason, WorkerOptions } from '../../runtime/worker/worker.ts'
+import type { WorkerOptions } from '../../runtime/worker/worker.ts'
 import { memoryHome } from '../../state/memory-store.ts'
 import { isQuiet } from '../../testing/quiet.ts'
 import type { CopiedInput, CopiedPartition } from './copied-input.ts'
@@ -33,6 +34,8 @@ const APPENDED = 1_000
 const PIECES = 8
 /** Both are of no meaning but that they are not the same: results may not depend on when a commit is. */
 const COMMIT_MS = { together: 100, 'in-turns': 37 } as const
+/** Timers of the wall clock that are set by then are due, ms. */
+const LAST_DAY_MS = 400 * 86_400_000
 /** Something outside of the run (a schema registry) is looked at again so soon, and waited for so long, ms. */
 const OUTSIDE_WAIT_MS = 2
 const OUTSIDE_MS_MAX = 30_000
@@ -64,14 +67,37 @@ export async function checkRun(run: CheckRun): Promise<Trace> {
       metadataIntervalMs: 0,
     },
   }
+  const worker = new Worker(options)
   try {
-    if (run.arrival === 'together') await append(log, run.input.partitions)
-    else await readInTurns(run, clock, log, options)
-    await toTheEnd(run, clock, new Worker({ ...options, batch: { until: { kind: 'end' }, close: true } }))
+    await during(clock, run.signal, worker.start())
+    for (const some of arrivals(run)) {
+      await append(log, some)
+      await settled(clock, run.signal, worker, log)
+    }
+    // What is due some day: timers of the clock (0 lifts nothing, and makes a task look), then all windows and timers of event time.
+    clock.jumpTo(clock.now() + LAST_DAY_MS)
+    for (const watermark of [0, END_OF_TIME]) {
+      for (const task of worker.tasks.values()) task.lift(watermark)
+      await settled(clock, run.signal, worker, log)
+    }
   } finally {
+    await during(clock, run.signal, worker.stop())
     await during(clock, run.signal, Promise.all([stores.close(), log.close()]))
   }
   return trace
+}
+
+/** What comes before the next is given. */
+function* arrivals({ arrival, input }: CheckRun): Iterable<readonly CopiedPartition[]> {
+  if (arrival === 'together') {
+    yield input.partitions
+    return
+  }
+  for (let piece = 0; piece < PIECES; piece += 1)
+    for (const one of input.partitions.toReversed()) {
+      const [from, to] = [piece, piece + 1].map((n) => Math.floor((one.records.length * n) / PIECES))
+      yield [{ ...one, records: one.records.slice(from, to) }]
+    }
 }
 
 async function append(log: MemoryLog, partitions: readonly CopiedPartition[]): Promise<void> {
@@ -80,24 +106,11 @@ async function append(log: MemoryLog, partitions: readonly CopiedPartition[]): P
       await log.append([{ topic, partition, records: records.slice(from, from + APPENDED) }])
 }
 
-async function readInTurns(run: CheckRun, clock: ManualClock, log: MemoryLog, options: WorkerOptions): Promise<void> {
-  const worker = new Worker(options)
-  await during(clock, run.signal, worker.start())
-  for (let piece = 0; piece < PIECES; piece += 1)
-    for (const one of run.input.partitions.toReversed()) {
-      const [from, to] = [piece, piece + 1].map((n) => Math.floor((one.records.length * n) / PIECES))
-      await append(log, [{ ...one, records: one.records.slice(from, to) }])
-      await until(clock, run.signal, async () => worker.fault !== undefined || (await isQuiet([worker], log)))
-      if (worker.fault !== undefined) throw ended(worker.fault)
-    }
-  await during(clock, run.signal, worker.stop())
-}
-
-async function toTheEnd(run: CheckRun, clock: ManualClock, worker: Worker): Promise<void> {
-  await during(clock, run.signal, worker.start())
-  const end: ExitReason = await during(clock, run.signal, worker.done)
-  await during(clock, run.signal, worker.stop())
-  if (end.kind === 'failed') throw ended(end.fault)
+async function settled(clock: ManualClock, signal: AbortSignal, worker: Worker, log: MemoryLog): Promise<void> {
+  const stopped = (): Error | undefined => worker.fault ?? [...worker.tasks.values()].find((task) => task.fault !== undefined)?.fault
+  await until(clock, signal, async () => stopped() !== undefined || (await isQuiet([worker], log)))
+  const fault = stopped()
+  if (fault !== undefined) throw ended(fault)
 }
 
 const ended = (fault: Error): Error =>

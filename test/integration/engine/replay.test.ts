@@ -77,6 +77,16 @@ describe('a new version beside the live one, while orders keep coming', () => {
   )
 
   it(
+    'would give the same again, but for what depends on the order across tasks: a check in memory says so',
+    async () => {
+      const checked = await replay('check', 2, ['--records=2000', '--json'])
+      expect(checked).toMatchObject({ code: 0 })
+      expect(JSON.parse(checked.out)).toMatchObject({ version: 2, differences: [], anotherOrder: { step: 'region' } })
+    },
+    TEST_MS,
+  )
+
+  it(
     'compares what both have given: the same, where it does not depend on the order across tasks',
     async () => {
       const verified = await replay('verify', 2, ['--json', '--max-lag=100000'])

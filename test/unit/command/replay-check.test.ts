@@ -1,0 +1,193 @@
+/** `millrace replay check` names the step that a replay would compute otherwise, and no other. */
+import { describe, expect, it } from '@jest/globals'
+import { json, minutes, text, topic, topology, type, valueState } from 'millrace'
+import type { Topology } from 'millrace'
+import { checkRun } from '../../../libs/command/replay-check/check-run.ts'
+import type { CheckRun } from '../../../libs/command/replay-check/check-run.ts'
+import { firstDifferences, orderDifference } from '../../../libs/command/replay-check/compare-traces.ts'
+import type { OrderDifference, StepDifference } from '../../../libs/command/replay-check/compare-traces.ts'
+import { onAnotherDay } from '../../../libs/command/replay-check/shifted-date.ts'
+import { planOf } from '../../../libs/dataflow/topology.ts'
+import { resolveSettings } from '../../../libs/runtime/settings/configuration.ts'
+import { seededRandom } from '../../support/ledger-orders.ts'
+
+interface Sale {
+  readonly shop: string
+  readonly amount: number
+}
+interface Total {
+  readonly amount: number
+  readonly sales: number
+}
+const sales = topic('sales', { key: text, value: json(type<Sale>()) })
+const totals = topic('totals', { key: text, value: json(type<Total>()) })
+const notes = topic('notes', { key: text, value: json(type<unknown>()) })
+
+const DAY_MS = 86_400_000
+const NOW = Date.UTC(2026, 5, 1)
+const PARTITIONS = 3
+const RECORDS = 300
+
+function givenSales(): CheckRun['input'] {
+  const random = seededRandom(1)
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({
+    topic: 'sales',
+    partition,
+    left: 0,
+    records: Array.from({ length: RECORDS / PARTITIONS }, (_unused, offset) => ({
+      offset,
+      timestamp: NOW - DAY_MS + offset * 60_000 + partition,
+      key: Buffer.from(`customer-${partition}-${Math.floor(random() * 5)}`),
+      value: Buffer.from(JSON.stringify({ shop: `shop-${Math.floor(random() * 4)}`, amount: Math.floor(random() * 100) })),
+      headers: [],
+    })),
+  }))
+  const counts = new Map(['sales', 'totals', 'notes'].map((name) => [name, PARTITIONS]))
+  return { partitions, counts }
+}
+
+/** Bought in all shops: two stages, a table, a window. */
+const clean: Topology = topology('clean', { version: 1 }, (flow) => {
+  const all = flow.stream(sales).filter((sale) => sale.amount > 3)
+  all.to(notes)
+  const byShop = all.keyBy('by-shop', ({ shop }) => shop)
+  byShop
+    .aggregate('total', {
+      initial: (): Total => ({ amount: 0, sales: 0 }),
+      add: (sum, { amount }) => ({ amount: sum.amount + amount, sales: sum.sales + 1 }),
+    })
+    .to(totals)
+})
+
+async function check(
+  what: Topology,
+): Promise<{ readonly differences: readonly StepDifference[]; readonly order: OrderDifference | undefined }> {
+  const run = {
+    plan: planOf(what),
+    input: givenSales(),
+    settings: resolveSettings({ readSecret: () => '' }),
+    signal: new AbortController().signal,
+  }
+  const first = await checkRun({ ...run, now: NOW, arrival: 'together' })
+  const second = await onAnotherDay(DAY_MS, async () => await checkRun({ ...run, now: NOW + DAY_MS, arrival: 'together' }))
+  const third = await checkRun({ ...run, now: NOW, arrival: 'in-turns' })
+  expect([...first.tasks.values()].reduce((sum, task) => sum + task.events.length, 0)).toBeGreaterThan(RECORDS)
+  return { differences: firstDifferences(first, second), order: orderDifference(first, third, () => false) }
+}
+
+const mapped = (fn: (sale: Sale) => object): Topology =>
+  topology('mapped', { version: 1 }, (flow) => {
+    const kept = flow.stream(sales).filter((sale) => sale.amount > 3)
+    kept.map((sale) => ({ ...sale, seen: true })).to(notes)
+    kept.map(fn).to(notes)
+  })
+
+const stepsOf = (differences: readonly StepDifference[]): string[] => [...new Set(differences.map(({ step, what }) => `${step}: ${what}`))]
+
+describe('millrace replay check', () => {
+  it('finds nothing in a topology whose results depend on its input only', async () => {
+    expect(await check(clean)).toEqual({ differences: [], order: undefined })
+  })
+
+  const bought = new Map<string, number>()
+  let calls = 0
+  const wrong: [string, Topology, string][] = [
+    ['the wall clock', mapped((sale) => ({ ...sale, at: new Date().getDay() })), 'map(): another value'],
+    ['random numbers', mapped((sale) => ({ ...sale, id: Math.random() })), 'map(): another value'],
+    ['a counter of the module', mapped((sale) => ({ ...sale, n: calls++ })), 'map(): another value'],
+    [
+      'the order of a map of the module',
+      mapped((sale) => {
+        bought.set(sale.shop, (bought.get(sale.shop) ?? 0) + sale.amount)
+        return [...bought]
+      }),
+      'map(): another value',
+    ],
+    [
+      'a filter that throws a coin',
+      topology('coin', { version: 1 }, (flow) => {
+        const some = flow.stream(sales).filter(() => Math.random() < 0.5)
+        some
+          .keyBy('by-shop', ({ shop }) => shop)
+          .count('sold')
+          .to(notes)
+      }),
+      'filter(): only in one run',
+    ],
+    [
+      'a step with state that looks at the clock, in the second stage',
+      topology('late', { version: 1 }, (flow) => {
+        flow
+          .stream(sales)
+          .keyBy('by-shop', ({ shop }) => shop)
+          .process('stamp', {
+            state: { first: valueState<number>() },
+            emits: type<number>(),
+            onRecord: (_sale, { state, emit }) => {
+              if (state.first.get() === undefined) state.first.set(Date.now())
+              emit(state.first.get() ?? 0)
+            },
+          })
+          .to(notes)
+      }),
+      'stamp: another value',
+    ],
+    [
+      'a timer of the wall clock',
+      topology('ticking', { version: 1 }, (flow) => {
+        flow
+          .stream(sales)
+          .process('tick', {
+            timers: { soon: 'processing-time' },
+            emits: type<number>(),
+            onRecord: (_sale, { timers }) => timers.soon.after(minutes(1)),
+            onTimer: { soon: (at, { emit }) => emit(at) },
+          })
+          .to(notes)
+      }),
+      'tick: another value',
+    ],
+    [
+      'code that fails by chance',
+      mapped((sale) => {
+        if (Math.random() < 0.02) throw new Error('no luck')
+        return sale
+      }),
+      'user code: fails in one run only',
+    ],
+  ]
+  it.each(wrong)('names the step that depends on %s', async (_, what, step) => {
+    const { differences } = await check(what)
+    expect(stepsOf(differences)).toEqual([step])
+    expect(differences[0]).not.toMatchObject({ one: differences[0]?.other })
+  })
+
+  it('warns of a step that depends on the order of arrival across tasks, which the same order does not show', async () => {
+    const firstBuyer = topology('first', { version: 1 }, (flow) => {
+      flow
+        .stream(sales)
+        .map((sale) => ({ ...sale, big: sale.amount > 50 }))
+        .keyBy('by-shop', ({ shop }) => shop)
+        .process('running', {
+          state: { sum: valueState<number>() },
+          emits: type<number>(),
+          onRecord: ({ amount }, { state, emit }) => {
+            state.sum.set((state.sum.get() ?? 0) + amount)
+            emit(state.sum.get() ?? 0)
+          },
+        })
+        .to(notes)
+    })
+    const { differences, order } = await check(firstBuyer)
+    expect(differences).toEqual([])
+    expect(order?.step).toBe('running')
+  })
+
+  it('takes what a task does again after a failure for the same, not for more', async () => {
+    const failing = mapped((sale) => {
+      if (sale.amount === 50) throw new Error('fifty')
+      return sale
+    })
+    expect(await check(failing)).toEqual({ differences: [], order: undefined })
+  })
+})

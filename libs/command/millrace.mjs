@@ -26,8 +26,11 @@ if (isNewEnough) {
   // `millrace config | head`: who reads has seen enough.
   process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   const { main } = await import('./main.ts')
+  const code = await main(process.argv.slice(2))
+  // Into a pipe is written behind the back of the event loop: who reads slowly (less, a person) gets all of it.
+  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))))
   // Not only the exit code: what could not be closed must not keep the process alive.
-  process.exit(await main(process.argv.slice(2)))
+  process.exit(code)
 } else {
   const node = process.env[CHILD] === undefined ? newerNode() : undefined
   if (node === undefined) {

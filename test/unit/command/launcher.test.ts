@@ -27,6 +27,17 @@ describe('the launcher', () => {
     expect(millrace(['explain', 'MR9999']).status).toBe(1)
   })
 
+  it('writes everything into a pipe whose reader takes its time', async () => {
+    const whole = String(millrace(['explain', '--markdown']).stdout)
+    const child = spawn('sh', ['-c', `"$0" "$1" explain --markdown | (sleep 1; cat)`, process.execPath, launcher])
+    const parts: Buffer[] = []
+    child.stdout.on('data', (part: Buffer) => parts.push(part))
+    await once(child, 'close')
+    // More than a pipe holds.
+    expect(whole.length).toBeGreaterThan(65_536)
+    expect(Buffer.concat(parts).toString()).toBe(whole)
+  }, 30_000)
+
   it('loads neither Kafka nor RocksDB to explain an error', () => {
     const log = spawnSync(process.execPath, ['--input-type=module', '-e', probe], { encoding: 'utf8' })
     expect(log.stdout.trim()).toBe('[]')

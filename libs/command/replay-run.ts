@@ -1,4 +1,5 @@
 /** `millrace replay start|status|promote|rollback|abandon|drop`: what they do; replay-text.ts says it. */
+import { failPoint } from '../faults/fail-points.ts'
 import { Fault } from '../faults/fault.ts'
 import { progressOf, speedBetween } from '../runtime/switch/progress.ts'
 import type { Progress } from '../runtime/switch/progress.ts'
@@ -28,6 +29,7 @@ export async function start(context: CommandContext, target: ReplayTarget): Prom
   const settings = await context.settings()
   const { plan } = target.topology
   if (plan.version === target.version) await prepare(target.shared, plan, settings)
+  failPoint('replay:registered')
   const rate = numberFlag(context, 'rate', 1, 100_000_000)
   const pacing = { rate, yieldToLive: context.has('yield-to-live') }
   await startReplay(target.shared, target.version, pacing, settings.replicationFactor)
@@ -150,8 +152,12 @@ async function switchTo(context: CommandContext, target: ReplayTarget, purpose: 
     keepWarm: context.has('keep-warm'),
     fence: context.has('fence'),
     decide: 'flip',
-    beforeDecision: async ({ s }) => await scan.handOver(s, max),
+    beforeDecision: async ({ s }) => {
+      await scan.handOver(s, max)
+      failPoint('switch:handed-over')
+    },
     onStep: (step, detail) => {
+      failPoint(`switch:${step}`)
       if (!context.json) context.io.err(`${step}: ${detail}`)
     },
   })

@@ -1,6 +1,7 @@
 /** `millrace replay verify`: compares what a version in shadow has written with what the live one has. */
 import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { failPoint } from '../faults/fail-points.ts'
 import { isEqual } from '../runtime/switch/compare-outputs.ts'
 import { verify } from '../runtime/switch/verify.ts'
 import type { CommandContext } from './command.ts'
@@ -22,6 +23,7 @@ export async function verifyReplay(context: CommandContext, target: ReplayTarget
     },
     sample: numberFlag(context, 'sample', 0, 1) ?? 1,
     onStep: (step, detail) => {
+      failPoint(`switch:${step}`)
       if (!context.json) context.io.err(`${step}: ${detail}`)
     },
   })

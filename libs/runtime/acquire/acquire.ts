@@ -306,7 +306,7 @@ async function settle(
       task: task.name,
       positions: Object.fromEntries(decision.positions),
     })
-    await commitStart(context, acquired, decision.positions, !ranBefore, over.publish)
+    await commitStart(context, acquired, decision.positions, !ranBefore, over.publish, next.changed ? 'follow' : undefined)
   }
   return { ...acquired, leftOut: decision.leftOut }
 }
@@ -325,7 +325,7 @@ async function stay(
   await state.writeMark(markOf(record, positions, [...task.changelogs.keys()], context.clock.now()))
   const parts = { status: next.status, producer, store, state, ledger }
   const acquired = { ...parts, time: timeOf(task, record), wasReset: false, leftOut: 0, suppressed: new Suppressed() }
-  if (next.retire) await commitStart(context, acquired, new Map(task.inputs.map(({ id }) => [id, record.positions[id] ?? 0])), false)
+  if (next.retire) await commitStart(context, acquired, new Map(task.inputs.map(({ id }) => [id, record.positions[id] ?? 0])), false, [], 'follow')
   return acquired
 }
 

@@ -2,6 +2,7 @@
 import { COMMIT_KEY, encodeCommitRecord } from '../task/commit-record.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
 import { commitTransaction } from '../task/commit.ts'
+import type { CommitTurn } from '../task/commit.ts'
 import type { AcquireContext, Acquired } from './acquire.ts'
 import { ranRecord } from './control.ts'
 import type { OutgoingRecord, PartitionId, PartitionRecords } from '../ports/log.ts'
@@ -35,6 +36,7 @@ export async function commitStart(
   positions: ReadonlyMap<PartitionId, number>,
   first: boolean,
   more: readonly PartitionRecords[] = [],
+  turn?: CommitTurn,
 ): Promise<void> {
   const { task, clock } = context
   const { ledger, time } = acquired
@@ -47,6 +49,7 @@ export async function commitStart(
     acquired.producer,
     {
       task: task.name,
+      turn,
       batches,
       identity: context.identity(),
       ledger,

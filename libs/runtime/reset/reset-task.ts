@@ -77,6 +77,7 @@ export async function resetTask(reset: TaskReset): Promise<TaskLedger> {
     producer,
     {
       task: task.name,
+      turn: 'reset',
       batches: [
         { topic: task.commitTopic, partition: task.partition, records: [{ key: COMMIT_KEY, value, timestamp: clock.now(), headers: [] }] },
       ],

@@ -2,6 +2,7 @@
  * The commands on whole versions: start a replay, give it up, delete what it left. Each may be killed anywhere and given again: what is
  * done already is left as it is.
  */
+import { failPoint } from '../../faults/fail-points.ts'
 import { Fault } from '../../faults/fault.ts'
 import { internalNames } from '../../dataflow/plan.ts'
 import type { Log, TopicSpec } from '../ports/log.ts'
@@ -40,12 +41,15 @@ export async function startReplay(
   checkStart(before, application, facts)
   const { effects, differences } = internalNames(application, version)
   await createShadowTopics(context.log, facts, [effects, differences], replicationFactor)
-  return await writeShared(context, (state) => {
+  failPoint('replay:topics-made')
+  const begun = await writeShared(context, (state) => {
     checkStart(state, application, facts)
     const { role, pacing: known } = state.versions.get(version) ?? { role: 'waiting', pacing: {} }
     const same = role === 'shadow' && known.rate === pacing.rate && (known.yieldToLive ?? false) === (pacing.yieldToLive ?? false)
     return same ? undefined : { kind: 'replay', version, ...pacing }
   })
+  failPoint('replay:begun')
+  return begun
 }
 
 function checkStart(state: SharedState, application: string, facts: VersionFacts): void {
@@ -118,8 +122,11 @@ export async function dropVersion(context: SharedContext, version: number): Prom
   const existing = await log.admin.describeTopics(facts.topics)
   const topics = facts.topics.filter((topic) => existing.has(topic))
   await forgetPositions(log, group, facts.inputs)
+  failPoint('drop:positions-forgotten')
   if (topics.length > 0) await log.admin.deleteTopics(topics)
+  failPoint('drop:topics-deleted')
   await writeShared(context, (now) => (now.versions.has(version) ? { kind: 'dropped', version } : undefined))
+  failPoint('drop:done')
   return { topics }
 }
 

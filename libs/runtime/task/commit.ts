@@ -10,6 +10,7 @@
  * Any failure in 1-3 makes producer, overlays and prefetches useless: the caller throws them away and acquires again. A failure in 4
  * likewise: commit n+1 is never sent before 4 of n is done.
  */
+import { failPoint } from '../../faults/fail-points.ts'
 import type { AnnounceStep } from '../reset/announcement.ts'
 import type { GroupIdentity, PartitionId, PartitionRecords, PositionToCommit, TransactionalProducer } from '../ports/log.ts'
 
@@ -20,8 +21,12 @@ export type ProbePoint = CommitPoint | AnnounceStep
 /** Called at each point; a test throws there, or ends the process. Steps of an announcement are told with the control topic as task. */
 export type CommitProbe = (task: string, point: ProbePoint) => void
 
+/** Transactions of which there is one at each turn of a task's life: a test must be able to hit this one, so their points have a name more. */
+export type CommitTurn = 'halt' | 'follow' | 'reset'
+
 export interface Transaction {
   readonly task: string
+  readonly turn?: CommitTurn | undefined
   readonly batches: readonly PartitionRecords[]
   readonly identity: GroupIdentity
   readonly positions: readonly PositionToCommit[]
@@ -38,15 +43,19 @@ export async function commitTransaction(
   apply: (sent: SentOffsets) => Promise<void>,
   probe: CommitProbe,
 ): Promise<void> {
-  const { task } = transaction
-  probe(task, 'before-send')
+  const { task, turn } = transaction
+  const at = (point: CommitPoint): void => {
+    if (turn !== undefined) failPoint(`${turn}:${point}`)
+    probe(task, point)
+  }
+  at('before-send')
   const sent = await producer.send(transaction.batches) // 1
-  probe(task, 'after-send')
+  at('after-send')
   transaction.ledger?.checkSent(sent)
   await producer.sendPositions(transaction.identity, transaction.positions) // 2
-  probe(task, 'before-end-of-transaction')
+  at('before-end-of-transaction')
   await producer.commit() // 3
-  probe(task, 'after-end-of-transaction')
+  at('after-end-of-transaction')
   await apply(sent) // 4
-  probe(task, 'after-store-write')
+  at('after-store-write')
 }

@@ -350,7 +350,7 @@ export class TaskRun {
     this.#unsettled = { record: sealed.record, counts: layer.counts, effects: layer.effects }
     const commit = commitTransaction(
       producer,
-      { task: task.name, batches: sealed.batches, identity: identity(), positions: sealed.positions, ledger },
+      { task: task.name, batches: sealed.batches, identity: identity(), positions: sealed.positions, ledger, turn: sealed.turn },
       async (sent) => {
         const mark = ledger.markAfter(sealed.record, sent, clock.now())
         await state.apply(sealed.frozen, mark)

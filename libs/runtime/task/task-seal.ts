@@ -9,6 +9,7 @@ import type { Acquired } from '../acquire/acquire.ts'
 import { COMMIT_KEY, encodeCommitRecord } from './commit-record.ts'
 import type { CommitRecord, Fingerprint } from './commit-record.ts'
 import { fingerprintOf } from '../acquire/fingerprint.ts'
+import type { CommitTurn } from './commit.ts'
 import { byTime } from './record-failure.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { Outbox } from './outbox.ts'
@@ -40,6 +41,7 @@ export interface SealedLayer {
   readonly record: CommitRecord
   readonly batches: readonly PartitionRecords[]
   readonly positions: readonly PositionToCommit[]
+  readonly turn: CommitTurn | undefined
 }
 
 /** Tables and updating windows emit what changed; then nothing more comes into the layer. Throws what user code throws there. */
@@ -71,6 +73,7 @@ export function sealLayer(request: SealRequest): SealedLayer {
     record,
     batches: outbox.batches(),
     positions: queues.map(({ wiring, position }) => ({ topic: wiring.topic, partition: wiring.partition, position, metadata })),
+    turn: halt === undefined ? undefined : 'halt',
   }
 }
 

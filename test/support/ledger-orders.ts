@@ -14,7 +14,7 @@ export interface LedgerOrder {
 const ACCOUNTS = 200
 const REGIONS = 12
 /** 2024-01-01T00:00:00Z: the past of every clock. */
-const EPOCH = 1_704_067_200_000
+export const EPOCH = 1_704_067_200_000
 
 /** mulberry32: small, and the same everywhere. */
 export function seededRandom(seed: number): () => number {
@@ -40,11 +40,12 @@ export function ordersOf(random: () => number, count: number, partitions: number
   })
 }
 
-export function orderRecords(orders: readonly LedgerOrder[]): ReadonlyMap<number, OutgoingRecord[]> {
+/** Each one a millisecond later than the one before; `sent`: how many came before these. */
+export function orderRecords(orders: readonly LedgerOrder[], sent = 0): ReadonlyMap<number, OutgoingRecord[]> {
   const found = new Map<number, OutgoingRecord[]>()
   orders.forEach(({ partition, account, region, amount }, index) => {
     const list = found.get(partition) ?? []
-    list.push(record(account, JSON.stringify({ region, amount }), { timestamp: EPOCH + index }))
+    list.push(record(account, JSON.stringify({ region, amount }), { timestamp: EPOCH + sent + index }))
     found.set(partition, list)
   })
   return found

@@ -5,6 +5,7 @@ import { plainEnvironment, repositoryRoot } from './engine-worker.ts'
 
 export interface CommandEnd {
   readonly code: number | null
+  readonly signal: NodeJS.Signals | null
   readonly out: string
   readonly err: string
 }
@@ -30,5 +31,5 @@ export async function millraceCommand({ words, environment, killAt }: CommandReq
     err += chunk.toString('utf8')
     if (killAt !== undefined && err.includes(killAt)) child.kill('SIGKILL')
   })
-  return await new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })))
+  return await new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal, out, err })))
 }

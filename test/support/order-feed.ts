@@ -14,10 +14,13 @@ export class OrderFeed {
   readonly #rig: EngineRig
   readonly #random: () => number
   readonly #partitions: number
+  readonly #batch: number
   #wanted = false
   #loop: Promise<void> = Promise.resolve()
 
-  constructor(rig: EngineRig, random: () => number, partitions: number) {
+  /** `batch`: orders of each 50 ms. */
+  constructor(rig: EngineRig, random: () => number, partitions: number, batch = BATCH) {
+    this.#batch = batch
     this.#rig = rig
     this.#random = random
     this.#partitions = partitions
@@ -45,8 +48,8 @@ export class OrderFeed {
 
   async #run(): Promise<void> {
     while (this.#wanted) {
-      const orders = ordersOf(this.#random, BATCH, this.#partitions)
-      await this.#rig.append('orders', orderRecords(orders))
+      const orders = ordersOf(this.#random, this.#batch, this.#partitions)
+      await this.#rig.append('orders', orderRecords(orders, this.sent.length))
       this.sent.push(...orders)
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }

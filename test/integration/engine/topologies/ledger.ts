@@ -6,6 +6,7 @@
  *                       ═ by region ─ region ─ regions
  */
 import { json, text, topic, topology, type, valueState } from 'millrace'
+import type { Flow } from 'millrace'
 import { z } from 'zod'
 
 const name = process.env['ENGINE_TEST_NAME'] ?? 'ledger'
@@ -27,8 +28,9 @@ export const orders = topic(`${name}-orders`, { key: text, value: json(Order) })
 export const balances = topic(`${name}-balances`, { key: text, value: json(type<Balance>()) })
 export const regions = topic(`${name}-regions`, { key: text, value: json(type<Region>()) })
 
-export default topology(name, { version }, (flow) => {
-  const running = flow.stream(orders).process('balance', {
+/** The first stage. */
+export const runningBalances = (flow: Flow) =>
+  flow.stream(orders).process('balance', {
     state: { last: valueState<{ readonly count: number; readonly balance: number }>() },
     emits: type<Balance>(),
     onRecord: ({ region, amount }, { state, emit }) => {
@@ -38,6 +40,9 @@ export default topology(name, { version }, (flow) => {
       emit({ region, amount, ...next })
     },
   })
+
+export default topology(name, { version }, (flow) => {
+  const running = runningBalances(flow)
   running.to(balances)
   running
     .keyBy('by-region', (balance) => balance.region)

@@ -26,11 +26,19 @@ export async function replayTarget(context: CommandContext, signal: AbortSignal)
   return { topology, application: name, version: numberFlag(context, 'version', 1, 1_000_000) ?? version, shared }
 }
 
-/** The version that was live before the one that is. Fault MR2069 where there is none. */
+/**
+ * The version that was live before the one that is. Faults MR2069 where there is none, and MR2061 where the last switch was a rollback:
+ * given again, because nobody knows whether the first one was done, it must not go forward again.
+ */
 export function versionBefore(state: SharedState, application: string): number {
-  const flips = [...state.ended.values()].filter((one) => one.decision === 'flip' && one.to === state.live)
-  const before = flips.at(-1)?.from
-  if (before !== undefined) return before
+  const last = [...state.ended.values()].findLast((one) => one.decision === 'flip')
+  if (last?.purpose === 'rollback')
+    throw new Fault(
+      'MR2061',
+      'stop',
+      `v${last.to} of ${application} is the live version already, since a rollback from v${last.from}; nothing was changed. To go further back name the version: --version`,
+    )
+  if (last !== undefined) return last.from
   throw new Fault(
     'MR2069',
     'stop',

@@ -9,12 +9,12 @@ import { kafkaForTests } from '../../support/kafka-for-tests.ts'
 import { planReplayKills } from '../../support/replay-kill-plan.ts'
 import type { ReplayKill } from '../../support/replay-kill-plan.ts'
 import { ReplayRig } from '../../support/replay-rig.ts'
-import { scaled } from '../../support/test-scale.ts'
+import { isFullRun } from '../../support/test-scale.ts'
 
 const kafka = await kafkaForTests()
 const seed = Number(process.env['REPLAY_SEED'] ?? Date.now() % 1_000_000)
 const KILL_MS = 120_000
-const plan = planReplayKills({ seed, wanted: process.env['REPLAY_KILLS'] ?? scaled('', 'all') })
+const plan = planReplayKills({ seed, wanted: process.env['REPLAY_KILLS'] ?? (isFullRun ? 'all' : '') })
 process.stderr.write(`replay kills, seed ${seed}\n`)
 
 async function killCommand(rig: ReplayRig, { action, point }: ReplayKill, version: number, words: readonly string[]): Promise<void> {
@@ -134,11 +134,8 @@ for (const stages of [1, 2] as const) {
         // Given once more, it changes nothing.
         if (kill.who === 'command') {
           const again = await rig.command(action, to, { words: ['--max-lag=2000'] })
-          expect({ code: again.code === 0, live: await rig.live(), err: again.err.slice(0, 6) }).toEqual({
-            code: false,
-            live: to,
-            err: 'MR2061',
-          })
+          expect(again.err).toContain('MR2061')
+          expect(await rig.live()).toBe(to)
         }
         rig.feed.start()
         await rig.feed.more(200)

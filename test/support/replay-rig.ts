@@ -18,8 +18,8 @@ import { versionDifferences } from './version-results.ts'
 
 export const MODULE = 'test/integration/engine/topologies/versions.ts'
 const PARTITIONS = 2
-/** 600 orders a second: the machine also runs what is tested. */
-const BATCH = 30
+/** 200 orders a second: the machine also runs what is tested. */
+const BATCH = 10
 const WITHIN_MS = 90_000
 const LOOK_MS = 200
 const TRIES_MAX = 6

@@ -3,7 +3,7 @@
  * A record that is lost, counted twice or out of order shows in every result behind it.
  *
  *     orders ─ balance ─┬─ balances
- *                       ═ by region ─ region ─ regions
+ *                       ═ by region ─ region ─ regions      (not with ENGINE_TEST_STAGES=1)
  */
 import { json, text, topic, topology, type, valueState } from 'millrace'
 import type { Flow } from 'millrace'
@@ -44,6 +44,7 @@ export const runningBalances = (flow: Flow) =>
 export default topology(name, { version }, (flow) => {
   const running = runningBalances(flow)
   running.to(balances)
+  if (process.env['ENGINE_TEST_STAGES'] === '1') return
   running
     .keyBy('by-region', (balance) => balance.region)
     .process('region', {

@@ -3,7 +3,7 @@ import { failPoint } from '../faults/fail-points.ts'
 import { Fault } from '../faults/fault.ts'
 import { progressOf, speedBetween } from '../runtime/switch/progress.ts'
 import type { Progress } from '../runtime/switch/progress.ts'
-import { dropVersion, giveUpReplay, knownVersion, startReplay } from '../runtime/switch/replays.ts'
+import { dropVersion, giveUpReplay, knownVersion, prepareShadow, startReplay } from '../runtime/switch/replays.ts'
 import { abandonOpen, runSwitch } from '../runtime/switch/run-switch.ts'
 import { TableScan, tooMany } from '../runtime/switch/publish-differences.ts'
 import type { Purpose } from '../runtime/switch/shared-state.ts'
@@ -135,7 +135,8 @@ export async function belowMaxLag(context: CommandContext, target: ReplayTarget)
 }
 
 async function switchTo(context: CommandContext, target: ReplayTarget, purpose: Purpose, now: boolean): Promise<ExitCode> {
-  const scan = new TableScan(target.shared, await currentState(target), target.version)
+  const state = await currentState(target)
+  const scan = new TableScan(target.shared, state, target.version)
   const max = numberFlag(context, 'max-differences', 0, 1e12) ?? MAX_DIFFERENCES_DEFAULT
   if (scan.tables > 0) {
     const { differences, tombstones, leftAlone } = await scan.scan()
@@ -145,11 +146,13 @@ async function switchTo(context: CommandContext, target: ReplayTarget, purpose: 
       )
     if (differences > max) throw tooMany(target.application, target.version, differences, max)
   }
+  const keepWarm = context.has('keep-warm')
+  if (keepWarm && state.live !== undefined) await prepareShadow(target.shared, state.live, (await context.settings()).replicationFactor)
   const result = await runSwitch(target.shared, {
     to: target.version,
     purpose,
     pauseMsMax: now ? undefined : (durationFlag(context, 'max-pause') ?? MAX_PAUSE_MS_DEFAULT),
-    keepWarm: context.has('keep-warm'),
+    keepWarm,
     fence: context.has('fence'),
     decide: 'flip',
     beforeDecision: async ({ s }) => {

@@ -83,29 +83,31 @@ export class ResetRig {
     await this.rig.drained([[this.rig.topic('orders'), this.partitions], ...repartition], DRAINED_WITHIN_MS)
   }
 
-  /** `target`: where each partition began; none: at its first record. Answers the newest epoch of each partition of `balances`. */
+  /** `target`: where each input partition began. Answers the newest epoch of each input partition, as their results say. */
   async differenceFrom(
     target: readonly number[],
   ): Promise<{ readonly difference: string | undefined; readonly epochs: readonly number[] }> {
     await this.drained()
     const balances = await this.rig.read(this.rig.topic('balances'))
-    const epochs = Array.from({ length: this.partitions }, (_, partition) =>
-      Math.max(0, ...balances.filter((record) => record.partition === partition).map(epochIn)),
-    )
-    const one = newest(balances, this.stages === 1 ? epochs : epochs.map(() => Math.max(...epochs)))
     const regions = await this.rig.read(this.rig.topic('regions'))
-    const two = newest(
-      regions,
-      epochs.map(() => Math.max(0, ...epochs)),
+    const epochs = Array.from({ length: this.partitions }, (_, partition) =>
+      Math.max(0, ...balances.filter((record) => this.#inputOf(record) === partition).map(epochIn)),
     )
-    const wanted = expectedLedger(this.#from(target))
-    const expected = this.stages === 1 ? { ...wanted, regions: {} } : wanted
-    const lines = this.#from(target).length
+    const last = Math.max(...epochs)
+    const one = newest(balances, (record) => (this.stages === 1 ? (epochs[this.#inputOf(record)] ?? 0) : last))
+    const two = newest(regions, () => last)
+    const orders = this.#from(target)
+    const wanted = expectedLedger(orders)
     const difference =
-      ledgerDifference(foundLedger(one.lines, two.lines), expected) ??
-      (one.lines.length === lines ? undefined : `${one.lines.length} balances, and ${lines} orders`) ??
+      ledgerDifference(foundLedger(one.lines, two.lines), this.stages === 1 ? { ...wanted, regions: {} } : wanted) ??
+      (one.lines.length === orders.length ? undefined : `${one.lines.length} balances, and ${orders.length} orders`) ??
       [...one.backwards, ...two.backwards][0]
     return { difference: difference === undefined ? undefined : `${difference}; seed ${this.#seed}, epochs ${epochs.join()}`, epochs }
+  }
+
+  /** Of a balance: the input partition of its account (ordersOf), whichever partition its result has. */
+  #inputOf({ key }: ReadRecord): number {
+    return Number(textOf(key)?.split('-')[1]) % this.partitions
   }
 
   #from(offsets: readonly number[]): LedgerOrder[] {
@@ -127,8 +129,8 @@ const epochIn = ({ headers }: ReadRecord): number =>
       .split('/')[1],
   )
 
-/** What the newest epoch of each partition has written; older ones must stand before it, key by key. */
-function newest(records: readonly ReadRecord[], epochs: readonly number[]): NewestLines {
+/** What the newest epoch has written; older ones must stand before it, key by key. */
+function newest(records: readonly ReadRecord[], epochOf: (record: ReadRecord) => number): NewestLines {
   const last = new Map<string, number>()
   const backwards: string[] = []
   for (const record of records) {
@@ -136,6 +138,6 @@ function newest(records: readonly ReadRecord[], epochs: readonly number[]): Newe
     if (epochIn(record) < (last.get(key) ?? 0)) backwards.push(`${key} goes back to an older epoch at ${record.partition}@${record.offset}`)
     last.set(key, epochIn(record))
   }
-  const own = records.filter((record) => epochIn(record) === epochs[record.partition])
+  const own = records.filter((record) => epochIn(record) === epochOf(record))
   return { lines: own.map(({ partition, key, value }) => ({ partition, key: textOf(key), value: textOf(value) })), backwards }
 }

@@ -39,8 +39,7 @@ export async function startReplay(
   const before = await readShared(context)
   const facts = knownVersion(before, application, version)
   checkStart(before, application, facts)
-  const { effects, differences } = internalNames(application, version)
-  await createShadowTopics(context.log, facts, [effects, differences], replicationFactor)
+  await createShadowTopics(context, facts, replicationFactor)
   failPoint('replay:topics-made')
   const begun = await writeShared(context, (state) => {
     checkStart(state, application, facts)
@@ -63,7 +62,14 @@ function checkStart(state: SharedState, application: string, facts: VersionFacts
   }
 }
 
-async function createShadowTopics(log: Log, facts: VersionFacts, lists: readonly string[], replicationFactor: number): Promise<void> {
+/** The live version is to go on in shadow behind a switch: the very first one has never been there, and has no topics for it. */
+export async function prepareShadow(context: SharedContext, version: number, replicationFactor: number): Promise<void> {
+  await createShadowTopics(context, knownVersion(await readShared(context), context.application, version), replicationFactor)
+}
+
+async function createShadowTopics({ log, application }: SharedContext, facts: VersionFacts, replicationFactor: number): Promise<void> {
+  const { effects, differences } = internalNames(application, facts.version)
+  const lists = [effects, differences]
   const existing = await log.admin.describeTopics([...facts.sinks.map((sink) => sink.shadow), ...lists])
   const specs: TopicSpec[] = []
   for (const { topic, shadow, table, partitions } of facts.sinks) {

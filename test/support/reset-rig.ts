@@ -46,13 +46,9 @@ export class ResetRig {
     return new ResetRig(await EngineRig.open({ brokers, module: LEDGER, topics }), request)
   }
 
-  get stagesVariable(): Readonly<Record<string, string>> {
-    return { ENGINE_TEST_STAGES: String(this.stages) }
-  }
-
   start(seat = 'seat-0', failPoint?: string): EngineWorker {
     const armed = failPoint === undefined ? {} : { FAIL_POINT: failPoint }
-    return this.rig.start({ seat, environment: { ...this.stagesVariable, ...armed } })
+    return this.rig.start({ seat, environment: { ENGINE_TEST_STAGES: String(this.stages), ...armed } })
   }
 
   async more(count: number): Promise<void> {
@@ -66,11 +62,6 @@ export class ResetRig {
     const cut = Math.floor(this.orders.length / part)
     const target = Array.from({ length: this.partitions }, (_, partition) => countIn(this.orders.slice(0, cut), partition))
     return { time: new Date(EPOCH + cut).toISOString().replace('Z', ''), target }
-  }
-
-  /** Orders of a partition, or their count up to now. */
-  end(partition: number): number {
-    return countIn(this.orders, partition)
   }
 
   /** kafka-consumer-groups.sh --reset-offsets ... --execute. */

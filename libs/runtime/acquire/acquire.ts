@@ -325,7 +325,8 @@ async function stay(
   await state.writeMark(markOf(record, positions, [...task.changelogs.keys()], context.clock.now()))
   const parts = { status: next.status, producer, store, state, ledger }
   const acquired = { ...parts, time: timeOf(task, record), wasReset: false, leftOut: 0, suppressed: new Suppressed() }
-  if (next.retire) await commitStart(context, acquired, new Map(task.inputs.map(({ id }) => [id, record.positions[id] ?? 0])), false, [], 'follow')
+  if (next.retire)
+    await commitStart(context, acquired, new Map(task.inputs.map(({ id }) => [id, record.positions[id] ?? 0])), false, [], 'follow')
   return acquired
 }
 

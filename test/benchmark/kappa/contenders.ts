@@ -33,9 +33,13 @@ export interface PeerOptions {
   readonly cacheBytes: number
   /** For -Xmx. */
   readonly heap: string
+  /** For java. */
+  readonly flags: readonly string[]
+  /** `name=value`, of Kafka Streams. */
+  readonly settings: readonly string[]
 }
 
-export function kafkaStreams(run: Run, java: StreamsPeer, { peer, words, cacheBytes, heap }: PeerOptions): Contender {
+export function kafkaStreams(run: Run, java: StreamsPeer, { peer, words, cacheBytes, heap, flags, settings }: PeerOptions): Contender {
   const own = {
     peer,
     brokers: run.brokers.join(','),
@@ -53,11 +57,13 @@ export function kafkaStreams(run: Run, java: StreamsPeer, { peer, words, cacheBy
     program: java.java,
     words: [
       `-Xmx${heap}`,
+      ...flags,
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
       '-cp',
       java.classPath,
       java.mainClass,
       ...Object.entries(own).map(([name, value]) => `${name}=${value}`),
+      ...settings.map((setting) => `set.${setting}`),
     ],
     environment: {},
     group: run.application,

@@ -72,7 +72,7 @@ export class Ground {
 
   /** `millraceOptions`: for commands and versions other than `run` and 1. */
   contender(name: ContenderName, { workload }: NamedWorkload, run: Run, millraceOptions: Partial<MillraceOptions> = {}): Contender {
-    const { peerCacheMiB, peerHeap, profile, nodeFlags } = this.setup.options
+    const { peerCacheMiB, peerHeap, peerFlags, peerSettings, profile, nodeFlags } = this.setup.options
     if (name === 'millrace') {
       const profiling = ['--cpu-prof', `--cpu-prof-dir=${this.setup.profileDirectory}`, '--cpu-prof-interval=500']
       return millrace(run, { nodeWords: [...nodeFlags, ...(profile ? profiling : [])], ...millraceOptions })
@@ -83,6 +83,8 @@ export class Ground {
       words: workload.peerWords ?? {},
       cacheBytes: peerCacheMiB * mebibyte,
       heap: peerHeap,
+      flags: peerFlags,
+      settings: peerSettings,
     })
   }
 

@@ -47,6 +47,7 @@ const axes: readonly { readonly name: string; readonly title: string; readonly u
 ]
 
 const records = { full: 600_000, quick: 100_000 }
+const recordsForKey = 2
 
 export const growth: readonly Scenario[] = axes.map((axis) => ({
   name: axis.name,
@@ -65,7 +66,8 @@ export const growth: readonly Scenario[] = axes.map((axis) => ({
 
 async function once(ground: Ground, one: Case): Promise<Measurement> {
   const { options } = ground.setup
-  const count = options.records ?? (options.quick ? records.quick : records.full)
+  // Each key a few times, so that most records find their key.
+  const count = options.records ?? Math.max(options.quick ? records.quick : records.full, one.keys * recordsForKey)
   const sum = sumWorkload({ title: 'growth', full: { records: count, keys: one.keys }, quick: undefined })
   const named: NamedWorkload = { name: one.workload, workload: one.workload === 'sum-100k' ? sum : await workloadNamed(one.workload) }
   const input = await ground.load(named, { records: count, keys: one.keys, partitions: one.partitions })

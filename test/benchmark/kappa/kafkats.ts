@@ -38,7 +38,7 @@ export const kafkats: Scenario = {
     const large = await ground.load(one, { records: recordsOwn[size], keys, partitions })
     const done: Measurement[] = []
     for (let round = 1; round <= options.rounds; round += 1) {
-      const theirs = await onFreshOutput(ground, '@kafkats/flow', { input: small, round }, (application, output) =>
+      const theirs = await onFreshOutput(ground, '@kafkats/flow', { input: small, round, commitIntervalMs }, (application, output) =>
         contender(ground, application, small.topic, output),
       )
       const own = await throughputOnce(ground, one, 'millrace', { input: large, round, threads, commitIntervalMs })

@@ -17,6 +17,8 @@ export const usage = `usage: node test/benchmark/kappa/main.ts [options]
   --target RATIO      exit 1 when the median ratio of a workload is below it (default 0: only report)
   --peer-cache-mib N  record cache of Kafka Streams        (default 256, the memory for state of Millrace)
   --peer-heap SIZE    -Xmx of Kafka Streams                (default 2g)
+  --peer-flags=TEXT   flags for the java of Kafka Streams, by spaces (--peer-flags=-XX:+UseParallelGC)
+  --peer-set=TEXT     further settings of Kafka Streams, by spaces (--peer-set="producer.batch.size=65536 max.poll.records=5000")
   --port N            port of the local broker             (default: a free one)
   --node-flags=TEXT   flags for the node of millrace, by spaces (--node-flags=--max-old-space-size=512)
   --profile           one run of millrace with a CPU profile, and its most expensive functions
@@ -37,6 +39,8 @@ export interface BenchOptions {
   readonly target: number
   readonly peerCacheMiB: number
   readonly peerHeap: string
+  readonly peerFlags: readonly string[]
+  readonly peerSettings: readonly string[]
   readonly port: number
   readonly nodeFlags: readonly string[]
   readonly profile: boolean
@@ -63,6 +67,8 @@ export function readOptions(words: readonly string[]): BenchOptions {
       target: { type: 'string', default: '0' },
       'peer-cache-mib': { type: 'string', default: '256' },
       'peer-heap': { type: 'string', default: '2g' },
+      'peer-flags': { type: 'string', default: '' },
+      'peer-set': { type: 'string', default: '' },
       port: { type: 'string', default: '0' },
       'node-flags': { type: 'string', default: '' },
       profile: { type: 'boolean', default: false },
@@ -92,13 +98,17 @@ export function readOptions(words: readonly string[]): BenchOptions {
     target: number('target', values.target),
     peerCacheMiB: number('peer-cache-mib', values['peer-cache-mib']),
     peerHeap: values['peer-heap'],
+    peerFlags: wordsIn(values['peer-flags']),
+    peerSettings: wordsIn(values['peer-set']),
     port: number('port', values.port),
-    nodeFlags: values['node-flags'].split(' ').filter((flag) => flag !== ''),
+    nodeFlags: wordsIn(values['node-flags']),
     profile,
     write: values.write ?? isUsual,
     list,
   }
 }
+
+const wordsIn = (text: string): string[] => text.split(' ').filter((word) => word !== '')
 
 function count(name: string, text: string): number {
   const value = Number(text)

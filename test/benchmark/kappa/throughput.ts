@@ -70,7 +70,7 @@ export async function throughputOnce(
 export async function onFreshOutput(
   ground: Ground,
   who: string,
-  { input, round }: { readonly input: LoadedInput; readonly round: number },
+  { input, round, commitIntervalMs }: { readonly input: LoadedInput; readonly round: number; readonly commitIntervalMs: number },
   contenderOf: (application: string, output: string) => Contender,
 ): Promise<Measurement> {
   const { log, brokerPid } = ground.setup
@@ -81,7 +81,7 @@ export async function onFreshOutput(
   const child = new ContenderProcess(contenderOf(application, output))
   let measured: Measurement
   try {
-    const watched = { group: child.contender.group, application, input: input.topic, ends: input.ends, output }
+    const watched = { group: child.contender.group, application, input: input.topic, ends: input.ends, output, commitIntervalMs }
     measured = await measure(log, child, watched, { round, brokerPid })
   } finally {
     await child.end()

@@ -17,6 +17,7 @@ export interface Watched {
   /** End of each partition. */
   readonly ends: readonly number[]
   readonly output: string
+  readonly commitIntervalMs: number
 }
 
 const pollMsMin = 25
@@ -24,14 +25,16 @@ const pollMsMin = 25
 const pollMsForPartition = 2
 const firstWithinMs = 120_000
 const stallMs = 60_000
-/** Longer than any pause between the last input and what it causes: commit intervals, watermarks, one fetch. */
+/** Longer than any pause between the last input and what it causes: two commits, watermarks, one fetch. */
 const quietMs = 2_000
+const quietCommits = 4
 
 /** Resolves when the work is done; the last sample is from the moment of the last change. */
 export async function samplesUntilEnd<U>(log: Log, watched: Watched, look: () => U): Promise<readonly Sample<U>[]> {
   const samples: Sample<U>[] = []
   const outputs = partitionsOf(watched.output, (await log.admin.describeTopics([watched.output])).get(watched.output)?.partitions ?? 0)
   const positions = new Positions(log, watched)
+  const quietFor = Math.max(quietMs, quietCommits * watched.commitIntervalMs)
   const begin = Date.now()
   let changedAt = begin
   let seen = ''
@@ -45,7 +48,7 @@ export async function samplesUntilEnd<U>(log: Log, watched: Watched, look: () =>
       if (positions.sum > 0) samples.push({ at: now, positions: positions.sum, usage: look() })
       seen = state
     }
-    if (positions.isInputDone && now - changedAt > quietMs) return samples
+    if (positions.isInputDone && now - changedAt > quietFor) return samples
     const limit = samples.length === 0 ? firstWithinMs : stallMs
     if (now - changedAt > limit) throw new Error(`${watched.group} stands still for ${limit / 1_000} s at ${positions.text()}`)
     await new Promise((resolve) => setTimeout(resolve, Math.max(pollMsMin, watched.ends.length * pollMsForPartition)))

@@ -14,7 +14,7 @@ import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler;
  * exactly_once_v2. Everything that is not set below has the default of Kafka Streams.
  *
  * <p>Words of the command line, each `name=value`: peer (a class beside this one), brokers, application, threads, commitMs, cacheBytes,
- * state, and what the peer wants (input, output, ...). Runs until SIGTERM, or until its stdin ends, which means that the harness has died.
+ * state, `set.<name>` for further settings, and what the peer wants (input, output, ...). Runs until SIGTERM, or until its stdin ends, which means that the harness has died.
  */
 public final class StreamsPeer {
   private StreamsPeer() {}
@@ -66,6 +66,9 @@ public final class StreamsPeer {
     // As Millrace: what a crash costs must not be the difference between two time-outs.
     settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), "10000");
     settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, words.get("cacheBytes"));
+    words.forEach((name, value) -> {
+      if (name.startsWith("set.")) settings.put(name.substring("set.".length()), value);
+    });
     return settings;
   }
 }

@@ -2,7 +2,7 @@
 import { ratio, spreadText, summaries } from './report.ts'
 import type { Circumstances, Results, WorkloadResult } from './results.ts'
 import type { BarChart, Chart, Table } from './section.ts'
-import { mib, whole } from './text.ts'
+import { mib, percent, whole } from './text.ts'
 
 /** In the repository. */
 export const chartsDirectory = 'deploy/guide/benchmarks'
@@ -31,7 +31,10 @@ function measured(results: Results): string[] {
     lines.push('## Throughput', '', ...markdown(throughputTable(workloads)), '', image(throughputChart(results)), '')
     lines.push('Ratio: Millrace by Kafka Streams in the same round; median (smallest-largest) of the rounds.', '')
     lines.push('### Processor time and memory', '', ...markdown(costTable(workloads)), '')
-    lines.push('Processor time in microseconds for each record, of all threads. Memory: the largest resident set of all rounds.', '')
+    lines.push(
+      'Processor time in microseconds for each record, of all threads. Memory: the largest resident set of all rounds. Taken by others: share of the machine in the measured time.',
+      '',
+    )
   }
   for (const [, { section }] of sections) {
     lines.push(`## ${section.title}`, '', ...section.notes.flatMap((note) => [note, '']))
@@ -53,9 +56,12 @@ const escaped = (text: string): string => text.replaceAll('|', '\\|')
 
 const markdown = ({ head, rows }: Table): string[] => [
   `| ${head.map(escaped).join(' | ')} |`,
-  `| ${head.map((_, index) => (index === 0 ? '---' : '--:')).join(' | ')} |`,
+  `| ${head.map((_, index) => (rows.every((row) => isNumber(row[index] ?? '')) ? '--:' : '---')).join(' | ')} |`,
   ...rows.map((row) => `| ${row.map(escaped).join(' | ')} |`),
 ]
+
+/** With or without a unit or a range. */
+const isNumber = (cell: string): boolean => /^(?:[\d(-]|unknown)/u.test(cell)
 
 type Named = readonly [string, WorkloadResult]
 
@@ -82,7 +88,16 @@ function throughputTable(workloads: readonly Named[]): Table {
 
 function costTable(workloads: readonly Named[]): Table {
   return {
-    head: ['workload', 'contender', 'CPU us/record', "broker's", 'with warm-up, records/s', 'first commit after', 'peak memory'],
+    head: [
+      'workload',
+      'contender',
+      'CPU us/record',
+      "broker's",
+      'with warm-up, records/s',
+      'first commit after',
+      'peak memory',
+      'taken by others',
+    ],
     rows: workloads.flatMap(([name, { measurements }]) =>
       summaries(measurements).map((one) => [
         `\`${name}\``,
@@ -92,6 +107,7 @@ function costTable(workloads: readonly Named[]): Table {
         whole(one.wholeRecordsPerSecond),
         `${one.startSeconds.toFixed(1)} s`,
         mib(one.rssPeakBytes),
+        one.othersShare === undefined ? 'unknown' : percent(one.othersShare),
       ]),
     ),
   }

@@ -11,8 +11,8 @@ import { kafkaStreams, millrace, type Contender, type ContenderName, type Millra
 import type { BenchOptions } from './options.ts'
 import { whole } from './text.ts'
 import type { StreamsPeer } from './streams-peer.ts'
-import { endsOf, makeTopic, preload } from './topics.ts'
-import type { Plan, Workload } from './workload.ts'
+import { endsOf, makeTopic, preload, type Ends } from './topics.ts'
+import { sideTopic, type Plan, type Workload } from './workload.ts'
 
 export interface GroundSetup {
   readonly options: BenchOptions
@@ -36,7 +36,9 @@ export interface NamedWorkload {
 
 export interface LoadedInput {
   readonly topic: string
-  readonly ends: readonly number[]
+  readonly partitions: number
+  /** Of all inputs of the workload. */
+  readonly ends: Ends
   readonly plan: Plan
 }
 
@@ -63,11 +65,12 @@ export class Ground {
     const begin = performance.now()
     const topic = this.fresh(`${name}-input`)
     const plan = workload.plan(size)
-    await makeTopic(log, topic, size.partitions)
+    const topics = [topic, ...(workload.sides ?? []).map((side) => sideTopic(topic, side))]
+    for (const one of topics) await makeTopic(log, one, size.partitions)
     await preload(log, topic, size.partitions, plan)
     const took = ((performance.now() - begin) / 1_000).toFixed(1)
     say(`${name}: ${whole(size.records)} records, ${whole(size.keys)} keys, ${size.partitions} partitions (loaded in ${took} s)`)
-    return { topic, ends: await endsOf(log, topic, size.partitions), plan }
+    return { topic, partitions: size.partitions, ends: await endsOf(log, topics, size.partitions), plan }
   }
 
   /** `millraceOptions`: for commands and versions other than `run` and 1. */

@@ -4,6 +4,7 @@ import type { ContenderProcess } from './contender-process.ts'
 import type { ContenderName } from './contenders.ts'
 import { machineUsage, usageOf, type MachineUsage, type ProcessUsage } from './process-usage.ts'
 import { stretchFrom, warmUpShare, type Sample, type Stretch } from './progress.ts'
+import { recordsIn } from './topics.ts'
 import { samplesUntilEnd, type Watched } from './watch.ts'
 
 export interface Measurement {
@@ -48,7 +49,7 @@ export async function measure(
     machine: machineUsage(),
   })
   const samples = await Promise.race([samplesUntilEnd(log, watched, look), child.failed])
-  const records = watched.ends.reduce((sum, end) => sum + end, 0)
+  const records = recordsIn(watched.ends)
   return conclude(child.contender.name, round, records, samples, child.startedAt)
 }
 

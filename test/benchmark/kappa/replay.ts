@@ -14,7 +14,7 @@ import { LoadReader, type Latencies } from './load-reader.ts'
 import { warmUpShare } from './progress.ts'
 import type { Scenario, Section } from './section.ts'
 import { whole } from './text.ts'
-import { checkOutput, endsOf, makeTopic, partitionsOf } from './topics.ts'
+import { checkOutput, endsOf, makeTopic, partitionsOf, recordsIn, type Ends } from './topics.ts'
 import { workloadNamed } from './workload.ts'
 
 interface Row {
@@ -65,7 +65,7 @@ class ReplayRun {
 
   async run(measuredMs: number): Promise<readonly Row[]> {
     const { log, brokers } = this.#ground.setup
-    const partitions = this.#input.ends.length
+    const { partitions } = this.#input
     await makeTopic(log, this.#output, partitions)
     const load = new Load({
       log,
@@ -120,17 +120,17 @@ class ReplayRun {
   /** With its worker started again, until it has everything. */
   async #checkShadow(version: number, appended: number): Promise<void> {
     const { log } = this.#ground.setup
-    const { topic, plan, ends } = this.#input
+    const { topic, plan, partitions } = this.#input
     const worker = new ContenderProcess(this.#worker(version))
     try {
-      const all = (await endsOf(log, topic, ends.length)).reduce((sum, end) => sum + end, 0)
+      const all = recordsIn(await endsOf(log, [topic], partitions))
       await this.#until(worker, async () => (await this.#position(worker)) >= all)
     } finally {
       await worker.end()
     }
-    const load = new LoadReader({ keys: loadKeys, partitions: ends.length })
+    const load = new LoadReader({ keys: loadKeys, partitions })
     const history = plan.check()
-    await checkOutput(log, `the replay of v${version}`, `${this.#application}.v${version}.out.${this.#output}`, ends.length, {
+    await checkOutput(log, `the replay of v${version}`, `${this.#application}.v${version}.out.${this.#output}`, partitions, {
       take: (key, value) => {
         if (!load.take(key, value, 0)) history.take(key, value)
       },
@@ -140,10 +140,11 @@ class ReplayRun {
 
   /** Records of the history a second that the worker's version gets through, from the warm-up on. */
   async #pace(worker: ContenderProcess): Promise<number> {
-    const records = this.#input.ends.reduce((sum, end) => sum + end, 0)
+    const { ends } = this.#input
+    const records = recordsIn(ends)
     const at = async (share: number): Promise<{ at: number; records: number }> => {
       let position = 0
-      await this.#until(worker, async () => (position = await this.#position(worker, this.#input.ends)) >= records * share)
+      await this.#until(worker, async () => (position = await this.#position(worker, ends)) >= records * share)
       return { at: Date.now(), records: position }
     }
     const from = await at(warmUpShare)
@@ -152,10 +153,10 @@ class ReplayRun {
   }
 
   /** Sum of the committed positions, each counted up to `ends`. */
-  async #position(worker: ContenderProcess, ends?: readonly number[]): Promise<number> {
-    const { topic } = this.#input
-    const positions = await committed(this.#ground.setup.log, worker.contender.group, topic, this.#input.ends.length)
-    return positions.reduce((sum, position, partition) => sum + Math.min(position, ends?.[partition] ?? Infinity), 0)
+  async #position(worker: ContenderProcess, ends?: Ends): Promise<number> {
+    const { topic, partitions } = this.#input
+    const positions = await committed(this.#ground.setup.log, worker.contender.group, topic, partitions)
+    return positions.reduce((sum, position, partition) => sum + Math.min(position, ends?.[partition]?.end ?? Infinity), 0)
   }
 
   async #until(worker: ContenderProcess, isSo: () => Promise<boolean>): Promise<void> {

@@ -118,7 +118,7 @@ async function restarts(ground: Ground, one: NamedWorkload, name: ContenderName,
   const start = async (end: 'kill' | 'end'): Promise<number> => {
     const child = new ContenderProcess(contender)
     try {
-      const watched = { group: contender.group, application, input, ends: await endsOf(log, input, partitions), output, commitIntervalMs }
+      const watched = { group: contender.group, application, ends: await endsOf(log, [input], partitions), output, commitIntervalMs }
       const samples = await Promise.race([samplesUntilEnd(log, watched, () => undefined), child.failed])
       return ((samples.at(-1)?.at ?? Number.NaN) - child.startedAt) / 1_000
     } finally {

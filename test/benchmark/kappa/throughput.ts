@@ -76,12 +76,12 @@ export async function onFreshOutput(
   const { log, brokerPid } = ground.setup
   const application = ground.fresh('run')
   const output = `${application}-output`
-  const partitions = input.ends.length
+  const { partitions } = input
   await makeTopic(log, output, partitions)
   const child = new ContenderProcess(contenderOf(application, output))
   let measured: Measurement
   try {
-    const watched = { group: child.contender.group, application, input: input.topic, ends: input.ends, output, commitIntervalMs }
+    const watched = { group: child.contender.group, application, ends: input.ends, output, commitIntervalMs }
     measured = await measure(log, child, watched, { round, brokerPid })
   } finally {
     await child.end()

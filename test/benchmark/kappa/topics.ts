@@ -1,7 +1,7 @@
 /** Making, filling and reading the topics of the benchmark, through the log port. */
 import { partitionId, NO_HEADERS } from '../../../libs/runtime/ports/log.ts'
-import type { Log, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
-import type { OutputCheck, Plan } from './workload.ts'
+import type { Log, OutgoingRecord, PartitionId, TopicPartition } from '../../../libs/runtime/ports/log.ts'
+import { sideTopic, type OutputCheck, type Plan } from './workload.ts'
 
 /** Records of one partition that are sent together. */
 const preloadRecords = 10_000
@@ -14,25 +14,36 @@ export async function makeTopic(log: Log, name: string, partitions: number): Pro
 }
 
 /** Appends the whole plan. */
-export async function preload(log: Log, topic: string, partitions: number, plan: Plan): Promise<void> {
-  let pending: OutgoingRecord[][] = Array.from({ length: partitions }, () => [])
+export async function preload(log: Log, input: string, partitions: number, plan: Plan): Promise<void> {
+  const pending = new Map<PartitionId, { readonly topic: string; readonly partition: number; readonly records: OutgoingRecord[] }>()
   let count = 0
   const send = async (): Promise<void> => {
-    const batches = pending.map((records, partition) => ({ topic, partition, records })).filter(({ records }) => records.length > 0)
-    pending = Array.from({ length: partitions }, () => [])
+    const batches = [...pending.values()]
+    pending.clear()
     count = 0
     await log.append(batches)
   }
-  for (const { partition, key, value, timestamp } of plan.records()) {
-    pending[partition]?.push({ key, value, timestamp, headers: NO_HEADERS })
+  for (const { side, partition, key, value, timestamp } of plan.records()) {
+    const topic = side === undefined ? input : sideTopic(input, side)
+    const id = partitionId(topic, partition)
+    const batch = pending.get(id) ?? { topic, partition, records: [] }
+    pending.set(id, batch)
+    batch.records.push({ key, value, timestamp, headers: NO_HEADERS })
     count += 1
     if (count === preloadRecords * partitions) await send()
   }
-  await send()
+  if (count > 0) await send()
 }
 
-export const endsOf = async (log: Log, topic: string, partitions: number): Promise<number[]> =>
-  [...(await log.admin.ranges(partitionsOf(topic, partitions))).values()].map(({ end }) => end)
+export type Ends = readonly (TopicPartition & { readonly end: number })[]
+
+export async function endsOf(log: Log, topics: readonly string[], partitions: number): Promise<Ends> {
+  const all = topics.flatMap((topic) => partitionsOf(topic, partitions))
+  const ranges = await log.admin.ranges(all)
+  return all.map((one) => ({ ...one, end: ranges.get(partitionId(one.topic, one.partition))?.end ?? 0 }))
+}
+
+export const recordsIn = (ends: Ends): number => ends.reduce((sum, { end }) => sum + end, 0)
 
 const examplesMax = 3
 

@@ -7,15 +7,14 @@
  */
 import { partitionId, type Log, type PartitionId, type TopicPartition } from '../../../libs/runtime/ports/log.ts'
 import type { Sample } from './progress.ts'
-import { partitionsOf } from './topics.ts'
+import { partitionsOf, type Ends } from './topics.ts'
 
 export interface Watched {
   readonly group: string
   /** Begin of the names of the topics that the contender makes for itself. */
   readonly application: string
-  readonly input: string
-  /** End of each partition. */
-  readonly ends: readonly number[]
+  /** Of the inputs. */
+  readonly ends: Ends
   readonly output: string
   readonly commitIntervalMs: number
 }
@@ -74,8 +73,7 @@ class Positions {
   }
 
   get isInputDone(): boolean {
-    const { input, ends } = this.#watched
-    return ends.every((end, partition) => (this.#known.get(partitionId(input, partition)) ?? 0) >= end)
+    return this.#watched.ends.every(({ topic, partition, end }) => (this.#known.get(partitionId(topic, partition)) ?? 0) >= end)
   }
 
   text(): string {
@@ -86,8 +84,7 @@ class Positions {
   async ask(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#between === undefined && this.sum > 0) this.#between = await this.#findBetween()
-    const { input, ends } = this.#watched
-    for (const partition of [...partitionsOf(input, ends.length), ...(this.#between ?? [])]) this.#askOne(partition)
+    for (const partition of [...this.#watched.ends, ...(this.#between ?? [])]) this.#askOne(partition)
   }
 
   #askOne({ topic, partition }: TopicPartition): void {

@@ -18,6 +18,9 @@ export interface Names {
   readonly output: string
 }
 
+/** A further input of the same run, for joins; `side` is one of the workload's. The peer makes the same name. */
+export const sideTopic = (input: string, side: string): string => `${input}-${side}`
+
 export interface Size {
   readonly records: number
   readonly keys: number
@@ -28,6 +31,8 @@ export interface InputSize extends Size {
 }
 
 export interface PlannedRecord {
+  /** Undefined: for the input itself. */
+  readonly side?: string
   readonly partition: number
   readonly key: Buffer
   readonly value: Buffer
@@ -61,6 +66,8 @@ export interface Workload {
   /** Default: those of the command line. */
   readonly threads?: number
   readonly partitions?: number
+  /** Inputs beside the first one, each with as many partitions. Default: none. */
+  readonly sides?: readonly string[]
   /** Most rounds that are run, for workloads that take long. */
   readonly roundsMax?: number
   plan(size: InputSize): Plan

@@ -10,7 +10,7 @@ import { payments, type Payment } from '../../benchmark/kappa/payments.ts'
 import { registryStandIn, type RegistryStandIn } from '../../benchmark/kappa/registry-stand-in.ts'
 import { Tally, Totals, type Total } from '../../benchmark/kappa/totals.ts'
 import { WindowTotals } from '../../benchmark/kappa/window-totals.ts'
-import { workloadNamed, workloadNames } from '../../benchmark/kappa/workload.ts'
+import { sideTopic, workloadNamed, workloadNames } from '../../benchmark/kappa/workload.ts'
 
 const size = { records: 2_000, keys: 150, partitions: 3 }
 /** Windows need as many as one of them holds. */
@@ -140,8 +140,10 @@ describe('every file in the folder of workloads', () => {
     const workload = await workloadNamed(name)
     const plan = workload.plan({ records: recordsFor(name), keys: 20, partitions: 1 })
     const application = await driver(workload.topology({ application: 'bench', version: 1, input: 'in', output: 'out' }))
-    const input = application.topic(topic('in', { key: text, value: bytes }))
-    for (const { key, value, timestamp } of plan.records()) input.sendBytes({ key, value, timestamp })
+    const inputOf = (side: string | undefined) =>
+      application.topic(topic(side === undefined ? 'in' : sideTopic('in', side), { key: text, value: bytes }))
+    const inputs = new Map([undefined, ...(workload.sides ?? [])].map((side) => [side, inputOf(side)]))
+    for (const { side, key, value, timestamp } of plan.records()) inputs.get(side)?.sendBytes({ key, value, timestamp })
     const check = plan.check()
     const results = await application.topic(topic('out', { key: text, value: bytes })).readRaw()
     for (const { key, value } of results) check.take(bufferOf(key).toString(), bufferOf(value))

@@ -67,8 +67,8 @@ type Named = readonly [string, WorkloadResult]
 
 function throughputTable(workloads: readonly Named[]): Table {
   return {
-    head: ['workload', 'Millrace, records/s', 'Kafka Streams, records/s', 'ratio', 'rounds'],
-    rows: workloads.map(([name, { title, measurements }]) => {
+    head: ['workload', 'Millrace, records/s', 'Kafka Streams, records/s', 'ratio', 'wanted', 'rounds'],
+    rows: workloads.map(([name, { title, measurements, wanted }]) => {
       const rate = (wanted: string): string => {
         const own = summaries(measurements).find((one) => one.name === wanted)
         return own === undefined ? '-' : whole(own.recordsPerSecond.median)
@@ -80,6 +80,7 @@ function throughputTable(workloads: readonly Named[]): Table {
         rate('millrace'),
         rate('kafka-streams'),
         found === undefined ? '-' : spreadText(found),
+        wanted.toFixed(1),
         String(rounds),
       ]
     }),

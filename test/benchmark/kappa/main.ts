@@ -84,9 +84,12 @@ async function measureAll(ground: Ground, { workloads, scenarios }: Chosen): Pro
     const missed = failures(measurements, options)
     isGood &&= missed.length === 0
     for (const line of ['', one.workload.title, ...tableLines(measurements), ...missed, ...doubts(measurements), '']) say(line)
-    const { threads = options.threads, title } = one.workload
+    const { threads = options.threads, title, wanted: ratioWanted = 1 } = one.workload
     const { commitIntervalMs } = options
-    await leave({ ...nothing, workloads: { [one.name]: { title, size, threads, commitIntervalMs, measurements, circumstances: here } } })
+    await leave({
+      ...nothing,
+      workloads: { [one.name]: { title, size, threads, commitIntervalMs, wanted: ratioWanted, measurements, circumstances: here } },
+    })
   }
   for (const { name, title, run } of scenarios) {
     say(`${name}: ${title}`)

@@ -31,6 +31,8 @@ export interface WorkloadResult {
   readonly size: InputSize
   readonly threads: number
   readonly commitIntervalMs: number
+  /** Ratio to Kafka Streams. */
+  readonly wanted: number
   readonly measurements: readonly Measurement[]
   readonly circumstances: Circumstances
 }

@@ -4,7 +4,7 @@ import { accountName, payments, type Payment, type PaymentOptions } from './paym
 import { Totals, type Total } from './totals.ts'
 import { workload, type Workload } from './workload.ts'
 
-type Given = Pick<Workload, 'title' | 'full' | 'quick'> & Partial<Pick<Workload, 'threads' | 'roundsMax'>>
+type Given = Pick<Workload, 'title' | 'full' | 'quick'> & Partial<Pick<Workload, 'threads' | 'roundsMax' | 'wanted'>>
 
 export const sumWorkload = (given: Given, input: Partial<PaymentOptions> = {}): Workload =>
   workload({

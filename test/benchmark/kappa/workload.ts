@@ -68,6 +68,8 @@ export interface Workload {
   readonly partitions?: number
   /** Inputs beside the first one, each with as many partitions. Default: none. */
   readonly sides?: readonly string[]
+  /** Ratio to the peer that is wanted; default 1. */
+  readonly wanted?: number
   /** Most rounds that are run, for workloads that take long. */
   readonly roundsMax?: number
   plan(size: InputSize): Plan

@@ -7,6 +7,7 @@ import { workload } from '../kappa/workload.ts'
 export default workload({
   title: 'two stages: key by card (repartition), sum per card, 10,000 cards, 100 B JSON',
   peer: 'TwoStages',
+  wanted: 1.2,
   full: { records: 800_000, keys: 100_000 },
   quick: { records: 200_000, keys: 100_000 },
   plan: (size) => {

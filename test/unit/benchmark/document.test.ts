@@ -26,6 +26,7 @@ const workload = (rate: number): Results => ({
       size: { records: 10, keys: 1, partitions: 1 },
       threads: 1,
       commitIntervalMs: 100,
+      wanted: 1,
       measurements: [measurement('millrace', rate), measurement('kafka-streams', 100)],
       circumstances,
     },
@@ -51,7 +52,7 @@ describe('what was measured', () => {
 
   it('is shown with ratio, machine and command, between the marks of the document', () => {
     const first = documentOf(merged(workload(150), section), empty)
-    expect(first).toContain('`sum`: sums | 150 | 100 | 1.50 (1.50-1.50) | 1')
+    expect(first).toContain('`sum`: sums | 150 | 100 | 1.50 (1.50-1.50) | 1.0 | 1')
     expect(first).toContain('- Machine: 2 x chip')
     expect(first).toContain('| a\\|b | 1 |')
     expect(first).toContain('`make bench ONLY=restart`')

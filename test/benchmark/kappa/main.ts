@@ -18,13 +18,13 @@ import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
 import { settingTable } from '../../../libs/runtime/settings/settings.ts'
 import { avroSchemaList } from './avro-schemas.ts'
 import { profileLines } from './cpu-profile.ts'
-import { Ground } from './ground.ts'
+import { Ground, type NamedWorkload } from './ground.ts'
 import type { Measurement } from './measure.ts'
 import { readOptions, usage, type BenchOptions } from './options.ts'
 import { usageOf } from './process-usage.ts'
 import { registryStandIn } from './registry-stand-in.ts'
 import { ratio, summaries, tableLines } from './report.ts'
-import { circumstances, keep, nothing, type Results } from './results.ts'
+import { circumstances, keep, nothing, type Circumstances, type Results, type WorkloadResult } from './results.ts'
 import { chosen, type Chosen } from './scenarios.ts'
 import { sectionLines } from './section.ts'
 import { pinnedKafkaVersion, streamsPeer } from './streams-peer.ts'
@@ -57,10 +57,11 @@ async function bench(options: BenchOptions, wanted: Chosen): Promise<number> {
   try {
     const broker = kafka.home === 'local' ? pinnedKafkaVersion() : kafka.home
     say(`Node ${process.versions.node}, Kafka Streams ${pinnedKafkaVersion()}, broker ${broker}, ${cpus().length} processors`)
-    const isGood = await measureAll(ground, wanted)
+    const failed = await measureAll(ground, wanted)
     if (options.profile) for (const line of profiles()) say(line)
-    say(`all outputs equal to the recomputation; ${((performance.now() - begin) / 1_000).toFixed(0)} s in all`)
-    return isGood ? 0 : 1
+    const verdict = failed.length === 0 ? 'all outputs equal to the recomputation' : `FAILED: ${failed.join(', ')}`
+    say(`${verdict}; ${((performance.now() - begin) / 1_000).toFixed(0)} s in all`)
+    return failed.length === 0 ? 0 : 1
   } finally {
     await ground.remove()
     await registry.stop()
@@ -70,34 +71,52 @@ async function bench(options: BenchOptions, wanted: Chosen): Promise<number> {
   }
 }
 
-async function measureAll(ground: Ground, { workloads, scenarios }: Chosen): Promise<boolean> {
+/** Answers what has failed. */
+async function measureAll(ground: Ground, { workloads, scenarios }: Chosen): Promise<readonly string[]> {
   const { options, say } = ground.setup
   const here = circumstances(commandOf(options))
   const leave = async (fresh: Results): Promise<void> => {
     if (options.write) say(`written: ${(await keep(fresh)).map((path) => relative(repositoryRoot, path)).join(', ')}`)
   }
-  let isGood = true
+  const failed: string[] = []
+  /** One failure is told and the others are measured all the same: the whole takes long. */
+  const attempt = async (name: string, run: () => Promise<void>): Promise<void> => {
+    try {
+      await run()
+    } catch (error) {
+      say(`${name} FAILED: ${error instanceof Error ? error.message : String(error)}`)
+      failed.push(name)
+    }
+  }
   for (const one of workloads) {
-    const size = sizeOf(one, options)
-    if (size === undefined) continue
-    const measurements = await throughput(ground, one, size)
-    const missed = failures(measurements, options)
-    isGood &&= missed.length === 0
-    for (const line of ['', one.workload.title, ...tableLines(measurements), ...missed, ...doubts(measurements), '']) say(line)
-    const { threads = options.threads, title, wanted: ratioWanted = 1 } = one.workload
-    const { commitIntervalMs } = options
-    await leave({
-      ...nothing,
-      workloads: { [one.name]: { title, size, threads, commitIntervalMs, wanted: ratioWanted, measurements, circumstances: here } },
+    await attempt(one.name, async () => {
+      const result = await workloadResult(ground, one, here)
+      if (result === undefined) return
+      const missed = missedIn(result.measurements, options)
+      for (const line of ['', result.title, ...tableLines(result.measurements), ...missed, ...doubts(result.measurements), '']) say(line)
+      await leave({ ...nothing, workloads: { [one.name]: result } })
+      if (missed.length > 0) failed.push(one.name)
     })
   }
   for (const { name, title, run } of scenarios) {
-    say(`${name}: ${title}`)
-    const section = await run(ground)
-    for (const line of sectionLines(section)) say(line)
-    await leave({ ...nothing, sections: { [name]: { section, circumstances: here } } })
+    await attempt(name, async () => {
+      say(`${name}: ${title}`)
+      const section = await run(ground)
+      for (const line of sectionLines(section)) say(line)
+      await leave({ ...nothing, sections: { [name]: { section, circumstances: here } } })
+    })
   }
-  return isGood
+  return failed
+}
+
+/** Undefined: it is left out of this run. */
+async function workloadResult(ground: Ground, one: NamedWorkload, here: Circumstances): Promise<WorkloadResult | undefined> {
+  const { options } = ground.setup
+  const size = sizeOf(one, options)
+  if (size === undefined) return undefined
+  const measurements = await throughput(ground, one, size)
+  const { threads = options.threads, title, wanted = 1 } = one.workload
+  return { title, size, threads, commitIntervalMs: options.commitIntervalMs, wanted, measurements, circumstances: here }
 }
 
 /** As a person would type it. */
@@ -106,7 +125,7 @@ function commandOf({ only, rounds }: BenchOptions): string {
 }
 
 /** What makes the run fail. */
-function failures(measurements: readonly Measurement[], options: BenchOptions): string[] {
+function missedIn(measurements: readonly Measurement[], options: BenchOptions): string[] {
   const lines: string[] = []
   const rate = ratio(measurements, (one) => one.recordsPerSecond)?.median
   if (rate !== undefined && rate < options.target) lines.push(`the ratio is below ${options.target}`)

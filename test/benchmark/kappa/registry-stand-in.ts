@@ -22,7 +22,11 @@ export async function registryStandIn(schemas: readonly object[]): Promise<Regis
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { url: urlOf(server), stop: () => new Promise((resolve) => server.close(() => resolve())) }
+  const stop = async (): Promise<void> => {
+    server.closeAllConnections()
+    await new Promise<void>((resolve) => server.close(() => resolve()))
+  }
+  return { url: urlOf(server), stop }
 }
 
 interface Answer {

@@ -24,7 +24,7 @@ if (isNewEnough) {
     process.channel?.unref()
   }
   // `millrace config | head`: who reads has seen enough.
-  process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   const { main } = await import('./main.ts')
   const code = await main(process.argv.slice(2))
   // Into a pipe is written behind the back of the event loop: who reads slowly (less, a person) gets all of it.

@@ -106,7 +106,7 @@ export class FlowBuilder {
   }
 
   #settings(options: SourceOptions<never>, topic: string): SourceSettings {
-    const { eventTime, outOfOrderness, onRefused, aheadOfClock, keyBytesMax, headersMax } = options
+    const { eventTime, outOfOrderness, onRefused, aheadOfClock, keyBytesMax, headersMax, rateLimit } = options
     return {
       // Called with decoded values of the topic that the options were typed by.
       eventTime: eventTime as SourceSettings['eventTime'],
@@ -116,7 +116,25 @@ export class FlowBuilder {
       aheadOfClockMsMax: aheadOfClock ?? days(1),
       keyBytesMax: keyBytesMax ?? KEY_BYTES_MAX,
       headersMax: headersMax ?? HEADERS_MAX,
+      rateLimit: this.#rateLimit(rateLimit, topic),
+      shed: this.#shedding(options.shed, topic),
     }
+  }
+
+  #rateLimit(rateLimit: number | undefined, topic: string): number | undefined {
+    if (rateLimit === undefined || (rateLimit > 0 && Number.isFinite(rateLimit))) return rateLimit
+    this.#graph.problem('MR1021', `rateLimit of the topic ${topic} is ${rateLimit}: give a number of records per second above 0`)
+    return undefined
+  }
+
+  #shedding(shed: SourceOptions<never>['shed'], topic: string): SourceSettings['shed'] {
+    if (shed === undefined) return undefined
+    const { olderThan, keep } = shed
+    if (typeof keep === 'number' && !(keep >= 0 && keep <= 1))
+      this.#graph.problem('MR1021', `shed.keep of the topic ${topic} is ${keep}: give a part from 0 to 1, or a function`)
+    if (!(olderThan > 0)) this.#graph.problem('MR1021', `shed.olderThan of the topic ${topic} is ${olderThan}: give a time above 0`)
+    // Called with decoded values of the topic that the options were typed by.
+    return { olderThanMs: olderThan, keep: keep as number | ((value: unknown) => boolean) }
   }
 
   #startAt(startAt: SourceOptions<never>['startAt'], topic: string): SourceSettings['startAt'] {
@@ -142,7 +160,10 @@ function readsAlike(known: SourceNode, formats: SourceNode['formats'], settings:
     before.onRefused === settings.onRefused &&
     before.aheadOfClockMsMax === settings.aheadOfClockMsMax &&
     before.keyBytesMax === settings.keyBytesMax &&
-    before.headersMax === settings.headersMax
+    before.headersMax === settings.headersMax &&
+    before.rateLimit === settings.rateLimit &&
+    before.shed?.olderThanMs === settings.shed?.olderThanMs &&
+    before.shed?.keep === settings.shed?.keep
   )
 }
 

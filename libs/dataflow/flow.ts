@@ -23,6 +23,25 @@ export interface SourceOptions<V> {
   readonly keyBytesMax?: number | undefined
   /** A record with more headers is refused. Default 1,000. */
   readonly headersMax?: number | undefined
+  /**
+   * At most so many records a second are taken, of all partitions together: each has its equal share, whoever owns it, with bursts of up to a
+   * quarter of a second. What waits stays in the log. Default: no limit.
+   */
+  readonly rateLimit?: number | undefined
+  /** Leaves records out while the application is behind. Default: every record is processed, however long it has waited. */
+  readonly shed?: Shedding<V> | undefined
+}
+
+/**
+ * Which records are left out when they have waited too long. They are counted as shed, and event time goes on by them. What is shed depends on
+ * how far behind the application was, so a replay would not give the same results: a version in shadow, a batch and input that is processed again after a
+ * reset of offsets shed nothing.
+ */
+export interface Shedding<V> {
+  /** Only records that have been in the log for longer than this, by their timestamp there. */
+  readonly olderThan: Duration
+  /** Part of those that is processed nevertheless, 0 to 1, chosen by their place in the log; or a function that says which. */
+  readonly keep: number | ((value: V) => boolean)
 }
 
 export interface Flow {

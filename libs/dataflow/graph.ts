@@ -7,7 +7,7 @@ import type { FaultCode } from '../faults/fault.ts'
 import { callSite } from './call-site.ts'
 import type { AnyFormat } from './format.ts'
 import { NAME_RULE } from './names.ts'
-import type { RefusalPolicy } from './plan.ts'
+import type { RefusalPolicy, SourceShedding } from './plan.ts'
 import type { TimerKind } from './processors.ts'
 import type { Meta } from './records.ts'
 import type { StateVersion } from './state-version.ts'
@@ -49,6 +49,8 @@ export interface SourceSettings {
   readonly aheadOfClockMsMax: number
   readonly keyBytesMax: number
   readonly headersMax: number
+  readonly rateLimit: number | undefined
+  readonly shed: SourceShedding | undefined
 }
 export interface SourceNode extends Placed {
   readonly kind: 'source'

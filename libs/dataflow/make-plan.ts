@@ -35,7 +35,7 @@ function inputPlan(input: InputNode, writers: ReadonlyMap<GraphNode, string>): I
   if (input.kind !== 'source') {
     return { kind: 'repartition', step: input.name, from: writers.get(input) ?? inputName(input), partitions: input.partitions }
   }
-  const { outOfOrdernessMs, startAt, onRefused, aheadOfClockMsMax, keyBytesMax, headersMax } = input.settings
+  const { outOfOrdernessMs, startAt, onRefused, aheadOfClockMsMax, keyBytesMax, headersMax, rateLimit, shed } = input.settings
   return {
     kind: 'external',
     topic: input.topic,
@@ -45,6 +45,8 @@ function inputPlan(input: InputNode, writers: ReadonlyMap<GraphNode, string>): I
     aheadOfClockMsMax,
     keyBytesMax,
     headersMax,
+    rateLimit,
+    shed,
     keyFormat: input.formats.key,
     valueFormat: input.formats.value,
   }

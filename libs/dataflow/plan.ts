@@ -20,6 +20,13 @@ export interface TopologyPlan {
 /** What happens to a record of a source that cannot be used. */
 export type RefusalPolicy = 'dead-letter' | 'skip' | 'stop'
 
+/** Records that have waited in the log for longer are left out, but for those that are kept. */
+export interface SourceShedding {
+  readonly olderThanMs: number
+  /** Part of them, or which. */
+  readonly keep: number | ((value: unknown) => boolean)
+}
+
 export interface ExternalInput {
   readonly kind: 'external'
   readonly topic: string
@@ -32,6 +39,9 @@ export interface ExternalInput {
   /** A record with a larger key or more headers than these is refused. */
   readonly keyBytesMax: number
   readonly headersMax: number
+  /** Records per second, of all partitions; undefined: no limit. */
+  readonly rateLimit: number | undefined
+  readonly shed: SourceShedding | undefined
   readonly keyFormat: AnyFormat
   readonly valueFormat: AnyFormat
 }

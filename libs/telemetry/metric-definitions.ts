@@ -191,6 +191,13 @@ const tasks: readonly MetricDefinition[] = [
     read: perTask((task) => task.dropped),
   },
   {
+    name: 'millrace_shed_records_total',
+    type: 'counter',
+    labels: ['task'],
+    help: 'How many records were left out because the application was behind, as their source says?',
+    read: perTask((task) => task.shed),
+  },
+  {
     name: 'millrace_effects_total',
     type: 'counter',
     labels: ['task', 'outcome'],

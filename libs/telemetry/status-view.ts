@@ -45,6 +45,7 @@ export interface TaskView {
   readonly refused: number
   readonly deadLetters: number
   readonly dropped: number
+  readonly shed: number
   readonly leftOut: number
   readonly resets: number
   readonly effects: {

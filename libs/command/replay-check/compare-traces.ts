@@ -152,6 +152,28 @@ function resultsByStep({ tasks }: Trace): ReadonlyMap<number, { readonly step: T
   return all
 }
 
+/** What is left of both when each has its like taken away. The same text first: then few are left to be compared in pairs. */
+function unlike(
+  one: readonly string[],
+  other: readonly string[],
+  same: (one: string, other: string) => boolean,
+): readonly [readonly string[], readonly string[]] {
+  const counts = new Map<string, number>()
+  for (const text of other) counts.set(text, (counts.get(text) ?? 0) + 1)
+  const onlyOne = one.filter((text) => {
+    const left = counts.get(text) ?? 0
+    if (left > 0) counts.set(text, left - 1)
+    return left === 0
+  })
+  const onlyOther = [...counts].flatMap(([text, left]) => Array.from({ length: left }, () => text))
+  const unmatched = onlyOne.filter((text) => {
+    const like = onlyOther.findIndex((candidate) => same(text, candidate))
+    if (like >= 0) onlyOther.splice(like, 1)
+    return like < 0
+  })
+  return [unmatched, onlyOther]
+}
+
 function stepDifference(
   { title, at }: TappedStep,
   one: Results,
@@ -161,13 +183,10 @@ function stepDifference(
   let first: Pick<OrderDifference, 'key' | 'one' | 'other'> | undefined
   let results = 0
   for (const key of new Set([...one.keys(), ...other.keys()])) {
-    const [a, b] = [(one.get(key) ?? []).toSorted(), (other.get(key) ?? []).toSorted()]
-    for (let index = 0; index < Math.max(a.length, b.length); index += 1) {
-      const [x, y] = [a[index], b[index]]
-      if (x !== undefined && y !== undefined && (x === y || same(x, y))) continue
-      results += 1
-      first ??= { key, one: x ?? '', other: y ?? '' }
-    }
+    const [a, b] = unlike(one.get(key) ?? [], other.get(key) ?? [], same)
+    if (a.length === 0 && b.length === 0) continue
+    results += Math.max(a.length, b.length)
+    first ??= { key, one: a[0] ?? '', other: b[0] ?? '' }
   }
   return first === undefined ? undefined : { step: title, at, results, ...first }
 }

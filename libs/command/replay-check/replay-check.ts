@@ -66,7 +66,7 @@ async function checked(context: CommandContext, { topology: { plan }, shared }: 
 }
 
 /** Values as far as JSON has them; other ones must be the same text. */
-const sameText =
+export const sameText =
   (rules: Parameters<typeof sameValue>[2]) =>
   (one: string, other: string): boolean => {
     try {

@@ -9,9 +9,12 @@ export async function onAnotherDay<T>(aheadMs: number, run: () => Promise<T>): P
     apply: () => new real(now()).toString(),
     get: (target, name, receiver): unknown => (name === 'now' ? now : Reflect.get(target, name, receiver)),
   })
+  // For code that asks `one.constructor === Date`.
+  real.prototype.constructor = globalThis.Date
   try {
     return await run()
   } finally {
     globalThis.Date = real
+    real.prototype.constructor = real
   }
 }

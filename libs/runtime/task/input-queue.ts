@@ -27,6 +27,8 @@ export type InputItem =
       readonly attempt: number
       readonly raw: LogRecord
     }
+  /** Left out because the application is behind. `timestamp`: event time. */
+  | { readonly kind: 'shed'; readonly timestamp: number; readonly raw: LogRecord }
   | { readonly kind: 'dropped'; readonly why: 'older-epoch' | 'foreign'; readonly raw: LogRecord }
 
 interface WaitingBatch {

@@ -7,9 +7,11 @@ export interface TaskCounters {
   deadLetters: number
   /** Repartition records of an older epoch, or not written by Millrace. */
   dropped: number
+  /** Left out because the application was behind, as the source says. */
+  shed: number
 }
 
-export const noCounts = (): TaskCounters => ({ processed: 0, filtered: 0, late: 0, refused: 0, deadLetters: 0, dropped: 0 })
+export const noCounts = (): TaskCounters => ({ processed: 0, filtered: 0, late: 0, refused: 0, deadLetters: 0, dropped: 0, shed: 0 })
 
 export function addCounts(total: TaskCounters, part: TaskCounters): void {
   total.processed += part.processed
@@ -18,6 +20,7 @@ export function addCounts(total: TaskCounters, part: TaskCounters): void {
   total.refused += part.refused
   total.deadLetters += part.deadLetters
   total.dropped += part.dropped
+  total.shed += part.shed
 }
 
 /** What has happened to one task since its worker started. */

@@ -8,12 +8,14 @@ import { Fault } from '../../faults/fault.ts'
 import { choose } from './chooser.ts'
 import { NewerEpoch, decodeItem } from './decode.ts'
 import type { Poison } from './decode.ts'
+import { paceOf, shedOrKeep } from './flow-control.ts'
 import { InputQueue } from './input-queue.ts'
 import type { InputItem } from './input-queue.ts'
 import type { Clock } from '../ports/clock.ts'
 import { partitionId } from '../ports/log.ts'
 import type { FetchedBatch, LogRecord, PartitionReader, TopicPartition } from '../ports/log.ts'
 import type { Settings } from '../settings/settings.ts'
+import type { Pace } from '../switch/pace.ts'
 import type { TaskWiring } from '../worker/wiring.ts'
 
 export interface InputsContext {
@@ -21,6 +23,8 @@ export interface InputsContext {
   readonly settings: Settings
   readonly clock: Clock
   readonly poison: Poison
+  /** Not by a version in shadow, in a batch, or below the position of a queue up to which its input was processed before. */
+  readonly shedsFrom: ((queue: InputQueue) => number) | undefined
 }
 
 /** Records decoded ahead for each partition: their state is read together, off the event loop. */
@@ -30,6 +34,7 @@ export class TaskInputs {
   readonly queues: readonly InputQueue[]
   readonly #context: InputsContext
   readonly #epoch: number
+  readonly #paces: ReadonlyMap<InputQueue, Pace>
   #waitingSince: number | undefined
 
   constructor(context: InputsContext, positions: Readonly<Record<string, number>>, epoch: number) {
@@ -37,6 +42,7 @@ export class TaskInputs {
     this.#context = context
     this.#epoch = epoch
     this.queues = task.inputs.map((wiring, index) => new InputQueue(wiring, index, positions[wiring.id] ?? 0, settings.bufferBytesMax))
+    this.#paces = new Map(this.queues.flatMap((queue) => [paceOf(queue)].flatMap((pace) => (pace === undefined ? [] : [[queue, pace]]))))
   }
 
   async decodeAhead(program: TaskProgram): Promise<void> {
@@ -57,9 +63,12 @@ export class TaskInputs {
   }
 
   #decode(program: TaskProgram, queue: InputQueue, raw: LogRecord): InputItem {
-    const { task, poison } = this.#context
+    const { task, poison, clock, shedsFrom } = this.#context
     try {
-      return decodeItem(program, queue, raw, this.#epoch, poison)
+      const item = decodeItem(program, queue, raw, this.#epoch, poison)
+      const shed = queue.wiring.external?.shed
+      if (shed === undefined || shedsFrom === undefined || raw.offset < shedsFrom(queue)) return item
+      return shedOrKeep(item, shed, clock)
     } catch (error) {
       if (!(error instanceof NewerEpoch)) throw error
       const { id, topic, partition } = queue.wiring
@@ -91,9 +100,25 @@ export class TaskInputs {
   /** The queue to take from; undefined: nothing may be taken now. */
   next(patient: boolean): InputQueue | undefined {
     const chosen = choose(this.queues, patient)
-    if (chosen !== 'wait') return chosen
+    if (chosen !== 'wait') return this.#paces.size === 0 || chosen === undefined ? chosen : this.#atPace(chosen)
     this.#waitingSince ??= this.#context.clock.monotonic()
     return undefined
+  }
+
+  /** The order of the choice stays: nothing overtakes what waits for its source's rate. */
+  #atPace(chosen: InputQueue): InputQueue | undefined {
+    const pace = this.#paces.get(chosen)
+    if (pace === undefined) return chosen
+    if (pace.allowance(this.#context.clock.monotonic()) < 1) return undefined
+    pace.took(1)
+    return chosen
+  }
+
+  /** Milliseconds until a record may be taken that waits for its source's rate; Infinity: none does. */
+  paceAllowsIn(): number {
+    let soonest = Infinity
+    for (const [queue, pace] of this.#paces) if (queue.head() !== undefined) soonest = Math.min(soonest, pace.waitMs())
+    return soonest > 0 ? soonest : Infinity
   }
 
   /** Milliseconds until patience with an empty input is over; Infinity: none is waited for. */

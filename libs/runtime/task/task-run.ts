@@ -26,6 +26,8 @@ import { TaskInputs } from './task-inputs.ts'
 import { sealLayer } from './task-seal.ts'
 import { IDLE_PROOF_AGE_MS, PUT_AWAY_PROOF_AGE_MS, proofDueIn } from './store-proof.ts'
 import type { Pace } from '../switch/pace.ts'
+import type { LogRecord } from '../ports/log.ts'
+import { shedsFrom } from './flow-control.ts'
 import { TaskHalt } from '../switch/task-halt.ts'
 import type { Repeats } from './commit-record.ts'
 import type { Positions, RunContext, UnsettledLayer } from './run-context.ts'
@@ -63,10 +65,10 @@ export class TaskRun {
     this.totals = totals
     const { task, settings } = context
     const { positions, epoch } = acquired.ledger.record
-    this.#inputs = new TaskInputs(context, positions, epoch)
+    this.#inputs = new TaskInputs({ ...context, shedsFrom: shedsFrom(context, acquired.ledger.record) }, positions, epoch)
     limitInputs(this.queues, context.bounds)
     this.#headers = new RepartitionHeaders(epoch)
-    this.#markers = new MarkerPace(task, settings.markerIntervalMs)
+    this.#markers = new MarkerPace(task, settings.markerIntervalMs, acquired)
     this.#careful = context.careful
     this.#lastCommitAt = context.clock.monotonic() - settings.commitIntervalMs
     this.#repeats = acquired.ledger.record.repeats
@@ -163,12 +165,13 @@ export class TaskRun {
     const { clock } = this.#context
     const tick = this.#program.nextTick() - clock.now()
     // A marker that is held back; once it is due it is work, and goes with the next commit.
-    const marker = this.#markerDueAt() - clock.monotonic()
+    const marker = this.#markers.dueAt() - clock.monotonic()
     const pace = this.#pace?.waitMs() ?? 0
     const next = pace > 0 && this.queues.some((queue) => queue.head() !== undefined) ? pace : Infinity
     const proof = this.#proofDueIn(IDLE_PROOF_AGE_MS)
     const soonest = Math.min(
       this.#inputs.patienceEndsIn(),
+      this.#inputs.paceAllowsIn(),
       next,
       tick,
       proof,
@@ -194,16 +197,14 @@ export class TaskRun {
         } catch (error) {
           throw recordFailed(this.#context.task, { queue, raw }, error)
         }
-        if (queue.wiring.external === undefined) return
-        layer.lastRead.set(queue.wiring.id, raw)
-        if (time.observe(queue.index, record.timestamp)) this.#timeMoved()
-        return
+        return this.#wasRead(queue, raw, record.timestamp)
       }
+      case 'shed':
+        layer.counts.shed += 1
+        return this.#wasRead(queue, item.raw, item.timestamp)
       case 'marker':
-        if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()
-        return
       case 'cut':
-        this.#halt.cuts.take(queue.index, item.task, item.s)
+        if (item.kind === 'cut') this.#halt.cuts.take(queue.index, item.task, item.s)
         if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()
         return
       case 'refused':
@@ -213,6 +214,12 @@ export class TaskRun {
       case 'dropped':
         layer.counts.dropped += 1
     }
+  }
+
+  #wasRead(queue: InputQueue, raw: LogRecord, eventTime: number): void {
+    if (queue.wiring.external === undefined) return
+    this.#layer.lastRead.set(queue.wiring.id, raw)
+    if (this.acquired.time.observe(queue.index, eventTime)) this.#timeMoved()
   }
 
   /** Lifts external inputs (the test kit's hand-moved time). */
@@ -258,16 +265,9 @@ export class TaskRun {
     return this.queues.some((queue) => queue.position !== positions[queue.wiring.id])
   }
 
-  #markerDueAt(): number {
-    const { time, ledger } = this.acquired
-    return this.#markers.dueAt(time.watermark, ledger.record.markerOut)
-  }
-
   /** Never before the results of the time that it tells. */
   #markerDueNow(): number | undefined {
-    const { time, ledger } = this.acquired
-    if (this.#advanceDue) return undefined
-    return this.#markers.dueNow(time.watermark, ledger.record.markerOut, this.#context.clock.monotonic())
+    return this.#advanceDue ? undefined : this.#markers.dueNow(this.#context.clock.monotonic())
   }
 
   get #isChanged(): boolean {
@@ -327,7 +327,7 @@ export class TaskRun {
     const halt = this.#haltDue()
     const ended = this.#endDue()
     this.#halting = halt
-    const markerOut = halt === undefined ? this.#markerDueNow() : this.acquired.time.watermark - task.subTopology.holdMs
+    const markerOut = halt === undefined ? this.#markerDueNow() : this.#markers.atOnce()
     this.#markers.sent(markerOut, now)
     const layer = this.#layer
     const sealed = sealLayer({

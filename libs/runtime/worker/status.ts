@@ -125,6 +125,8 @@ export interface TaskStatus {
   readonly deadLetters: number
   /** Repartition records of an epoch that is over, or not written by Millrace. */
   readonly dropped: number
+  /** Records left out because the application was behind, as their source says. */
+  readonly shed: number
   /** Records that nobody will process, left out with consent (onSkip, onGap). */
   readonly leftOut: number
   /** Times that the state was cleared and began anew in a new epoch. */
@@ -181,6 +183,7 @@ export interface TotalStatus {
   readonly refused: number
   readonly deadLetters: number
   readonly dropped: number
+  readonly shed: number
   readonly leftOut: number
   readonly resets: number
   readonly commits: number
@@ -259,6 +262,7 @@ export function totalsOf(tasks: readonly TaskStatus[]): TotalStatus {
     refused: sum(tasks, (task) => task.refused),
     deadLetters: sum(tasks, (task) => task.deadLetters),
     dropped: sum(tasks, (task) => task.dropped),
+    shed: sum(tasks, (task) => task.shed),
     leftOut: sum(tasks, (task) => task.leftOut),
     resets: sum(tasks, (task) => task.resets),
     commits: sum(tasks, (task) => task.commits.count),

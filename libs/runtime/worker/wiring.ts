@@ -15,6 +15,8 @@ export interface InputWiring {
   readonly id: PartitionId
   readonly topic: string
   readonly partition: number
+  /** Of the topic. */
+  readonly partitions: number
   /** Index in the plan's `inputs`. */
   readonly input: number
   readonly external: ExternalInput | undefined
@@ -137,7 +139,8 @@ function wireTask(
 ): TaskWiring {
   const inputs = sub.inputs.flatMap((input, index): InputWiring[] => {
     const topic = topicOf(names, input)
-    if (partition >= (partitions.get(topic) ?? 0)) return []
+    const count = partitions.get(topic) ?? 0
+    if (partition >= count) return []
     const upstream =
       input.kind === 'external'
         ? []
@@ -147,6 +150,7 @@ function wireTask(
         id: partitionId(topic, partition),
         topic,
         partition,
+        partitions: count,
         input: index,
         external: input.kind === 'external' ? input : undefined,
         repartition: input.kind === 'repartition' ? input : undefined,

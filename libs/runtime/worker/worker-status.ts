@@ -108,6 +108,7 @@ function taskStatus(task: Task, now: number): TaskStatus {
     refused: task.totals.refused,
     deadLetters: task.totals.deadLetters,
     dropped: task.totals.dropped,
+    shed: task.totals.shed,
     leftOut: task.history.leftOut,
     resets: task.history.resets,
     effects: { ...task.effects.counts, waiting: task.effects.waiting },

@@ -4,6 +4,7 @@ import { json, minutes, text, topic, topology, type, valueState } from 'millrace
 import type { Topology } from 'millrace'
 import { checkRun } from '../../../libs/command/replay-check/check-run.ts'
 import type { CheckRun } from '../../../libs/command/replay-check/check-run.ts'
+import { sameText } from '../../../libs/command/replay-check/replay-check.ts'
 import { firstDifferences, orderDifference } from '../../../libs/command/replay-check/compare-traces.ts'
 import type { OrderDifference, StepDifference } from '../../../libs/command/replay-check/compare-traces.ts'
 import { onAnotherDay } from '../../../libs/command/replay-check/shifted-date.ts'
@@ -198,6 +199,34 @@ describe('millrace replay check', () => {
     },
     TEST_MS,
   )
+
+  it('takes values of one key for the same as the rules say, whichever of them they stand beside', () => {
+    const of = (...values: object[]) => ({
+      tasks: new Map([
+        [
+          'a.0',
+          {
+            stage: 0,
+            name: 'a.0',
+            failed: new Map<string, string>(),
+            events: values.map((value) => ({
+              step: { id: 1, title: 'map()', at: '', results: 'events' as const },
+              key: 'k',
+              value: JSON.stringify(value),
+              timestamp: 0,
+              cause: undefined,
+            })),
+          },
+        ],
+      ]),
+    })
+    const [one, other] = [of({ seq: 1, amount: 5 }, { seq: 2, amount: 7 }), of({ seq: 1, amount: 7 }, { seq: 2, amount: 5 })]
+    expect(orderDifference(one, other, sameText({ tolerance: 0, ignored: ['seq'] }))).toBeUndefined()
+    expect(orderDifference(one, other, sameText({ tolerance: 0, ignored: [] }))?.results).toBe(2)
+    const [near, far] = [of({ sum: 10.0000001 }, { sum: 9.5 }), of({ sum: 9.9999999 }, { sum: 9.5 })]
+    expect(orderDifference(near, far, sameText({ tolerance: 1e-6, ignored: [] }))).toBeUndefined()
+    expect(orderDifference(near, far, sameText({ tolerance: 1e-9, ignored: [] }))?.results).toBe(1)
+  })
 
   it(
     'takes what a task does again after a failure for the same, not for more',

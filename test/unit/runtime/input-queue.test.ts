@@ -24,6 +24,7 @@ function queue(): InputQueue {
     id: 'input:0',
     topic: 'input',
     partition: 0,
+    partitions: 1,
     input: 0,
     external: undefined,
     repartition: undefined,

@@ -38,6 +38,7 @@ export const runningTask: TaskStatus = {
   late: 2,
   refused: 1,
   deadLetters: 1,
+  shed: 3,
   dropped: 0,
   leftOut: 0,
   resets: 0,

@@ -27,7 +27,7 @@ import { driverStore } from './driver-store.ts'
 import type { DriverStore } from './driver-store.ts'
 import { committedRecords, driverTopic } from './driver-topic.ts'
 import type { DriverTopic, TopicContext } from './driver-topic.ts'
-import { isQuiet } from './quiet.ts'
+import { isQuiet } from '../runtime/worker/quiet.ts'
 import { parseTime } from './time-text.ts'
 
 /** Where in a commit the worker dies (engine.md 4.5). */

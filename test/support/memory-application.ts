@@ -18,7 +18,7 @@ import { Worker } from '../../libs/runtime/worker/worker.ts'
 import { memoryHome } from '../../libs/state/memory-store.ts'
 import type { MemoryHome } from '../../libs/state/memory-store.ts'
 import type { StoreHome } from '../../libs/state/store.ts'
-import { isQuiet } from '../../libs/testing/quiet.ts'
+import { isQuiet } from '../../libs/runtime/worker/quiet.ts'
 
 export interface ApplicationOptions {
   readonly partitions?: number | Readonly<Record<string, number>>

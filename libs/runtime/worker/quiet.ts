@@ -1,9 +1,9 @@
 /** When there is nothing left to do: all tasks run, all inputs are read to the end, nothing waits to be committed. Changes nothing. */
-import type { MemoryLog } from '../memory/memory-log.ts'
-import type { Task } from '../runtime/task/task.ts'
-import type { Worker } from '../runtime/worker/worker.ts'
+import type { Log } from '../ports/log.ts'
+import type { Task } from '../task/task.ts'
+import type { Worker } from './worker.ts'
 
-export async function isQuiet(workers: readonly Worker[], log: MemoryLog): Promise<boolean> {
+export async function isQuiet(workers: readonly Worker[], log: Log): Promise<boolean> {
   const wanted = workers[0]?.prepared?.wiring.tasks.length ?? 0
   const tasks = workers.flatMap((worker) => [...worker.tasks.values()])
   if (workers.some((worker) => worker.state !== 'running') || tasks.length !== wanted) return false

@@ -5,6 +5,7 @@
  * - KAFKA_BROKERS set: that one.
  * - `brokers: 1` (default): one broker shared by all files of the run, started by whoever asks first, ended by jest's teardown. Tests
  *   share it, so each makes topics, groups and transactional ids with a name of its own.
+ * - `own: true`: one broker of its own, which the test may kill.
  * - `brokers: 3`: a cluster of its own, whose brokers the test may kill; end it by `afterAll(() => kafka.stop())`.
  *
  * In containers (Testcontainers) where a Docker engine answers, else as processes of this machine. Whatever happens to the run, nothing
@@ -38,12 +39,13 @@ type Shared = { readonly brokers: string[] } | { readonly failure: string }
 const sharedWithinMs = 600_000
 const pollMs = 50
 
-export async function kafkaForTests(options: { readonly brokers?: 1 | 3 } = {}): Promise<TestKafka> {
+export async function kafkaForTests(options: { readonly brokers?: 1 | 3; readonly own?: boolean } = {}): Promise<TestKafka> {
   if (givenBrokers() !== undefined) return startKafka()
-  if (options.brokers === 3) return startCluster(3, `cluster-${randomUUID()}`)
+  if (options.brokers === 3 || options.own === true) return startCluster(options.brokers ?? 1, `cluster-${randomUUID()}`)
   const shared = await sharedKafka()
   if ('failure' in shared) throw new Error(shared.failure)
-  const refuse = (): Promise<void> => Promise.reject(new Error('the shared broker is not to be killed: ask for { brokers: 3 }'))
+  const refuse = (): Promise<void> =>
+    Promise.reject(new Error('the shared broker is not to be killed: ask for { own: true } or { brokers: 3 }'))
   return {
     brokers: shared.brokers,
     stop: () => Promise.resolve(),

@@ -15,9 +15,11 @@ export interface CommandRequest {
   readonly environment: Readonly<Record<string, string>>
   /** kill -9 as soon as standard error holds these words. */
   readonly killAt?: string | undefined
+  /** Called once, when standard error holds the words. */
+  readonly when?: { readonly says: string; then(): void } | undefined
 }
 
-export async function millraceCommand({ words, environment, killAt }: CommandRequest): Promise<CommandEnd> {
+export async function millraceCommand({ words, environment, killAt, when }: CommandRequest): Promise<CommandEnd> {
   const program = join(repositoryRoot, 'node_modules/.bin/node')
   const child = spawn(program, [join(repositoryRoot, 'libs/command/millrace.mjs'), ...words], {
     cwd: repositoryRoot,
@@ -28,7 +30,9 @@ export async function millraceCommand({ words, environment, killAt }: CommandReq
   let err = ''
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString('utf8')))
   child.stderr.on('data', (chunk: Buffer) => {
+    const before = err
     err += chunk.toString('utf8')
+    if (when !== undefined && err.includes(when.says) && !before.includes(when.says)) when.then()
     if (killAt !== undefined && err.includes(killAt)) child.kill('SIGKILL')
   })
   return await new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal, out, err })))

@@ -91,12 +91,8 @@ export function planReplayKills({ seed, wanted }: ReplayKillWish): Readonly<Reco
   const pick = (list: readonly ReplayKill[]): readonly ReplayKill[] => list.slice(Math.floor(random() * list.length)).slice(0, 1)
   const { switches, once } = all[stages]
   const few: ReplayKills = {
-    switches: [
-      ...pick(switches.filter(({ who }) => who === 'command')),
-      ...pick(switches.filter(({ who }) => who === 'live')),
-      ...pick(switches.filter(({ who }) => who === 'next')),
-    ],
-    once: ['start', 'verify', 'drop'].flatMap((action) => pick(once.filter((one) => one.action === action))),
+    switches: [...pick(switches.filter(({ who }) => who === 'command')), ...pick(switches.filter(({ who }) => who !== 'command'))],
+    once: pick(once),
   }
   return { 1: none, 2: none, [stages]: few }
 }

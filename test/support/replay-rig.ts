@@ -4,15 +4,17 @@
  */
 import { LATENESS_MAX_MS, WINDOW_MS } from '../integration/engine/topologies/versions.ts'
 import { systemClock } from '../../libs/runtime/ports/clock.ts'
-import type { Role, SharedState } from '../../libs/runtime/switch/shared-state.ts'
+import { abandonOpen } from '../../libs/runtime/switch/run-switch.ts'
+import type { EndedSwitch, Role, SharedState } from '../../libs/runtime/switch/shared-state.ts'
 import { roleOf } from '../../libs/runtime/switch/shared-state.ts'
 import { readShared } from '../../libs/runtime/switch/shared-topic.ts'
+import type { SharedContext } from '../../libs/runtime/switch/shared-topic.ts'
 import { EngineRig, NAME_VARIABLE } from './engine-rig.ts'
 import type { EngineWorker } from './engine-worker.ts'
 import { eventually } from './eventually.ts'
 import { seededRandom } from './ledger-orders.ts'
 import { millraceCommand } from './millrace-command.ts'
-import type { CommandEnd } from './millrace-command.ts'
+import type { CommandEnd, CommandRequest } from './millrace-command.ts'
 import { OrderFeed } from './order-feed.ts'
 import { versionDifferences } from './version-results.ts'
 
@@ -28,6 +30,8 @@ export interface ReplayRigRequest {
   readonly brokers: readonly string[]
   readonly stages: 1 | 2
   readonly seed: number
+  /** Orders of each 50 ms. */
+  readonly batch?: number
 }
 
 export interface WorkerOrder {
@@ -38,6 +42,7 @@ export interface WorkerOrder {
 export interface CommandOrder {
   readonly words?: readonly string[]
   readonly failPoint?: string | undefined
+  readonly when?: CommandRequest['when']
 }
 
 export class ReplayRig {
@@ -47,11 +52,11 @@ export class ReplayRig {
   readonly seed: number
   readonly #workers = new Map<number, EngineWorker>()
 
-  private constructor(rig: EngineRig, { stages, seed }: ReplayRigRequest) {
+  private constructor(rig: EngineRig, { stages, seed, batch = BATCH }: ReplayRigRequest) {
     this.rig = rig
     this.stages = stages
     this.seed = seed
-    this.feed = new OrderFeed(rig, seededRandom(seed), PARTITIONS, BATCH)
+    this.feed = new OrderFeed(rig, seededRandom(seed), PARTITIONS, batch)
   }
 
   static async open(request: ReplayRigRequest): Promise<ReplayRig> {
@@ -96,10 +101,11 @@ export class ReplayRig {
   }
 
   /** `millrace replay <action>`; the module is that of the version. */
-  async command(action: string, version: number, { words = [], failPoint }: CommandOrder = {}): Promise<CommandEnd> {
+  async command(action: string, version: number, { words = [], failPoint, when }: CommandOrder = {}): Promise<CommandEnd> {
     return await millraceCommand({
       words: ['replay', action, MODULE, `--brokers=${this.rig.brokers.join(',')}`, ...words],
       environment: { ...this.#environment(version), ...(failPoint === undefined ? {} : { FAIL_POINT: failPoint }) },
+      when,
     })
   }
 
@@ -107,9 +113,16 @@ export class ReplayRig {
     return { [NAME_VARIABLE]: this.rig.name, ENGINE_TEST_VERSION: String(version), ENGINE_TEST_STAGES: String(this.stages) }
   }
 
-  async shared(): Promise<SharedState> {
+  get #context(): SharedContext {
     const { log, name } = this.rig
-    return await readShared({ log, clock: systemClock, application: name, stallMs: WITHIN_MS, signal: new AbortController().signal })
+    return { log, clock: systemClock, application: name, stallMs: WITHIN_MS, signal: new AbortController().signal }
+  }
+  async shared(): Promise<SharedState> {
+    return await readShared(this.#context)
+  }
+  /** What `replay abandon` does when a switch is open, at this moment: a process would be late. Undefined: none is. */
+  async abandonNow(): Promise<EndedSwitch | undefined> {
+    return await abandonOpen(this.#context, 'by another command')
   }
   async live(): Promise<number> {
     return (await this.shared()).live ?? 0

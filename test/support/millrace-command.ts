@@ -16,7 +16,7 @@ export interface CommandRequest {
   /** kill -9 as soon as standard error holds these words. */
   readonly killAt?: string | undefined
   /** Called once, when standard error holds the words. */
-  readonly when?: { readonly says: string; then(): void } | undefined
+  readonly when?: { readonly says: string; act(): void } | undefined
 }
 
 export async function millraceCommand({ words, environment, killAt, when }: CommandRequest): Promise<CommandEnd> {
@@ -32,7 +32,7 @@ export async function millraceCommand({ words, environment, killAt, when }: Comm
   child.stderr.on('data', (chunk: Buffer) => {
     const before = err
     err += chunk.toString('utf8')
-    if (when !== undefined && err.includes(when.says) && !before.includes(when.says)) when.then()
+    if (when !== undefined && err.includes(when.says) && !before.includes(when.says)) when.act()
     if (killAt !== undefined && err.includes(killAt)) child.kill('SIGKILL')
   })
   return await new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal, out, err })))

@@ -233,7 +233,7 @@ if (isFullRun || process.env['REPLAY_BROKER'] !== undefined) {
           const to = (await rig.live()) === 1 ? 2 : 1
           await rig.shadow(to)
           let back: Promise<void> | undefined
-          const when = { says: `${step}:`, then: () => void (back = away()) }
+          const when = { says: `${step}:`, act: () => void (back = away()) }
           await rig.command('promote', to, { words: ['--max-lag=2000', '--max-pause=20s'], when })
           await back
           expect(back).toBeDefined()

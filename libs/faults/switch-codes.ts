@@ -10,6 +10,14 @@ export const switchCodes: readonly FaultEntry[] = [
     example: 'surge-pricing has no version 3: known are v1, v2',
   },
   {
+    code: 'MR2150',
+    title: 'A batch of a version that is not live',
+    story:
+      'Another version of the application is live. One beside it waits for its replay and reads no further than the live one, so a batch of it would never begin or end. Nothing was started.',
+    cure: 'Give the topology of the batch a name of its own: then it is the first version of another application.',
+    example: 'v2 of flight-delays is not live, v1 is: beside it a batch would never begin',
+  },
+  {
     code: 'MR2061',
     title: 'The version is live already',
     story: 'A replay, a promotion and a drop are about versions that are not live. Nothing was changed.',

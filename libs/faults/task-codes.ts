@@ -336,7 +336,7 @@ export const taskCodes: readonly FaultEntry[] = [
     title: 'A batch and a stream exclude each other',
     story:
       'A batch closes every window at its end, and behind that every record would be late: its application does not go on as a stream, and one that has run as a stream is not closed by accident. Nothing was started.',
-    cure: 'Give the topology a new version for the other way of running; or use --no-close, which stops at the end and leaves windows open.',
+    cure: 'A stream behind a batch: give the topology a new version. A batch beside a stream: give its topology another name; or use --no-close, which stops at the end and leaves windows open.',
     example: 'shop.v1 is a batch that ends at orders:0=120: behind its end every record would be late',
   },
   {

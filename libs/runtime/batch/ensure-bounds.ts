@@ -44,7 +44,7 @@ const isStream = ({ names }: Wiring): Fault =>
   new Fault(
     'MR5037',
     'stop',
-    `${names.prefix} has run as a stream, and a batch would close its windows for good. Nothing was started; add --no-close to stop at the end and go on later, or give the topology a new version for a batch`,
+    `${names.prefix} has run as a stream, and a batch would close its windows for good. Nothing was started; add --no-close to stop at the end and go on later, or give the topology of the batch another name`,
     { place: { topic: names.control } },
   )
 

@@ -15,6 +15,8 @@ import type { Settings } from '../settings/settings.ts'
 import { externalInputsOf, sinksOf, wire } from './wiring.ts'
 import type { Wiring } from './wiring.ts'
 import { registerVersion, versionFacts } from '../switch/register.ts'
+import { roleOf } from '../switch/shared-state.ts'
+import type { SharedState } from '../switch/shared-state.ts'
 import type { TopologyPlan } from '../../dataflow/plan.ts'
 
 export interface Prepared {
@@ -40,9 +42,22 @@ export async function prepare(context: ControlContext, plan: TopologyPlan, setti
   await checkSettings(log, topics)
   const manifest = await ensureManifest(context, wiring)
   const internal = topics.map((topic) => topic.name)
-  await registerVersion({ ...context, application: plan.name }, versionFacts(wiring, manifest, internal), settings.replicationFactor)
+  const facts = versionFacts(wiring, manifest, internal)
+  const shared = await registerVersion({ ...context, application: plan.name }, facts, settings.replicationFactor)
+  if (batch?.close === true) checkBatchRole(shared, plan)
   const bounds = await ensureBounds(context, wiring, manifest, batch)
   return { wiring, manifest, bounds, recordBytesMax: await recordLimits(log, wiring) }
+}
+
+/** A version beside the live one waits, and runs in shadow no further than that one: a batch of it would wait without end. */
+function checkBatchRole(shared: SharedState, { name, version }: TopologyPlan): void {
+  const role = roleOf(shared, version)
+  if (role === 'live' || role === 'retired') return
+  throw new Fault(
+    'MR2150',
+    'stop',
+    `v${version} of ${name} is not live, v${shared.live} is: beside it a batch would never begin. Nothing was started; give the topology of the batch a name of its own`,
+  )
 }
 
 /** Creates what is missing at the first run, and answers their names. Later a missing one was deleted: its content is lost, and an empty one would hide that. */

@@ -128,7 +128,7 @@ describe('versions side by side', () => {
     expect(await valuesIn('seen')).toHaveLength(12)
   })
 
-  it('takes the place of a live version that is dead', async () => {
+  it('S7, S13: takes the place of a live version that is dead', async () => {
     world = await TwoVersions.open(echo(1, 'a:'), echo(2, 'b:'), { partitions: 2 })
     await send(0, 6)
     const { old } = await world.bothRun()
@@ -178,6 +178,15 @@ describe('versions side by side', () => {
     held.ready.catch(() => undefined)
     await world.app.until(() => held.seat.killed, 'it has begun anew, and died')
     await expect(world.promote({ fence: true })).rejects.toThrow(/moved back while the shadow ran/)
+  })
+
+  it('refuses a batch of a version that is not live, instead of letting it wait without end', async () => {
+    world = await TwoVersions.open(echo(1, 'a:'), echo(2, 'b:'), { partitions: 2 })
+    await send(0, 2)
+    await world.startOld()
+    await world.rest()
+    const batch = { until: { kind: 'end' }, close: true } as const
+    await expect(world.startNew({ batch })).rejects.toThrow(/v2 of echo is not live, v1 is/)
   })
 
   it('stops working when its replay is given up, and begins again', async () => {

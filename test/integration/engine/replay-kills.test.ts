@@ -184,7 +184,7 @@ for (const stages of [1, 2] as const) {
   })
 }
 
-/** A broker of its own takes its time to start: only in the full run, or with REPLAY_BROKER=1. */
+/** A broker of its own takes its time to start: only in the full run, or with REPLAY_BROKER=1 (one step of a switch) or all. */
 if (isFullRun || process.env['REPLAY_BROKER'] !== undefined) {
   describe('a broker that is killed with -9 and comes back', () => {
     let own: TestKafka
@@ -226,7 +226,9 @@ if (isFullRun || process.env['REPLAY_BROKER'] !== undefined) {
       BROKER_MS,
     )
 
-    for (const step of isFullRun ? (['opened', 'live-halted', 'cut', 'new-halted', 'decided'] as const) : (['live-halted'] as const)) {
+    for (const step of isFullRun || process.env['REPLAY_BROKER'] === 'all'
+      ? (['opened', 'live-halted', 'cut', 'new-halted', 'decided'] as const)
+      : (['live-halted'] as const)) {
       it(
         `in a switch, when it is at ${step}: given again it is finished`,
         async () => {

@@ -7,7 +7,7 @@ export npm_config_update_notifier := false
 export npm_config_loglevel := error
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-full check integration simulate simulate-bugs verify chaos bench bench-quick kafka-up kafka-down kafka-status format lint types architecture lock docker clean
+.PHONY: help install demo test test-full check integration simulate simulate-bugs verify verify-bugs chaos bench bench-quick kafka-up kafka-down kafka-status format lint types architecture lock docker clean
 
 help: ## This list
 	@echo "Millrace: exactly-once stream processing on Kafka. Targets:"
@@ -37,8 +37,11 @@ simulate: install ## Seeded runs of the whole engine in memory: SCHEDULES=n from
 simulate-bugs: install ## Bugs planted into the engine: in how many schedules the simulation finds each of them
 	@node test/support/simulation/hunt-bugs.ts
 
-verify: install ## One broker, two workers killed with -9 at fail-points, and the whole verifier (about a minute); SEED=n does it again
-	@SEED=$(SEED) node test/support/proof/verify.ts
+verify: install ## One broker, two workers killed with -9 at fail-points, and the whole verifier (about a minute); SEED=n does it again, BUG=name plants one
+	@SEED=$(SEED) BUG="$(BUG)" node test/support/proof/verify.ts
+
+verify-bugs: install ## Bugs planted into real workers: which check of the verifier finds each of them (half an hour); ONLY=words of a name
+	@node test/support/proof/hunt-bugs.ts "only=$(ONLY)"
 
 chaos: install ## Three brokers, four workers and random faults for MINUTES=5, then the whole verifier; SEED=n does it again, RATE=n orders a second
 	@MINUTES=$(MINUTES) SEED=$(SEED) RATE=$(RATE) node test/chaos/main.ts

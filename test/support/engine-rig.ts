@@ -28,6 +28,8 @@ export interface RigRequest {
   /** Name of a topic without the application's → partitions. */
   readonly topics: Readonly<Record<string, number>>
   readonly topicConfig?: Readonly<Record<string, string>>
+  /** Of each worker, below what its own start says. */
+  readonly environment?: Readonly<Record<string, string>> | undefined
 }
 
 export interface WorkerStart {
@@ -50,6 +52,7 @@ export class EngineRig {
   readonly directory: string
   readonly workers: EngineWorker[] = []
   readonly #module: string
+  readonly #environment: Readonly<Record<string, string>>
 
   private constructor(request: RigRequest, log: Log, directory: string) {
     this.name = `e${randomUUID().slice(0, 8)}`
@@ -57,6 +60,7 @@ export class EngineRig {
     this.brokers = request.brokers
     this.directory = directory
     this.#module = request.module
+    this.#environment = request.environment ?? {}
   }
 
   static async open(request: RigRequest): Promise<EngineRig> {
@@ -94,7 +98,7 @@ export class EngineRig {
     const worker = new EngineWorker({
       module: this.#module,
       program: options.program,
-      environment: { [NAME_VARIABLE]: this.name, ...options.environment },
+      environment: { [NAME_VARIABLE]: this.name, ...this.#environment, ...options.environment },
       words: [
         `--brokers=${this.brokers.join(',')}`,
         '--admin-port=0',

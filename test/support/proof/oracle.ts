@@ -16,6 +16,10 @@ export interface Expected extends Results {
   /** State of the step `chain` at the end. */
   readonly lastLinks: ReadonlyMap<string, Link>
   readonly lastRegions: ReadonlyMap<string, Region>
+  /** Key → time of its quiet timer. */
+  readonly timers: ReadonlyMap<string, number>
+  /** Windows that no watermark has closed, as `start region`. */
+  readonly openWindows: ReadonlyMap<string, Region>
   readonly late: number
   readonly quiets: number
 }
@@ -93,16 +97,21 @@ export function recompute(input: readonly Line[]): Expected {
     windows.set(name, { start, count: before.count + 1, sum: before.sum + id })
   }
   const end = Math.min(...[...partitions.values()].map(({ watermark }) => watermark)) - latenessMs
-  const closed = [...windows].filter(([, { start }]) => start + windowMs <= end)
+  const [closed, open] = [true, false].map((is) => [...windows].filter(([, { start }]) => start + windowMs <= end === is))
   return {
     chains,
     regions,
-    windows: closed.map(([name, one]) => shownWindow(name.slice(0, name.lastIndexOf(' ')), one)).toSorted(),
+    windows: (closed ?? []).map(([name, one]) => shownWindow(regionOf(name), one)).toSorted(),
     lastLinks,
+    timers: new Map([...partitions.values()].flatMap(({ timers }) => [...timers])),
+    openWindows: new Map((open ?? []).map(([name, { start, count: n, sum }]) => [`${start} ${regionOf(name)}`, { count: n, sum }])),
     lastRegions: new Map([...regions].map(([region, { counts, sum }]) => [region, { count: counts.length, sum }])),
     ...count,
   }
 }
+
+/** Of `region start`. */
+const regionOf = (name: string): string => name.slice(0, name.lastIndexOf(' '))
 
 export function foundResults(chainLines: readonly Line[], regionLines: readonly Line[], windowLines: readonly Line[]): Results {
   const chains = new Map<string, string[]>()

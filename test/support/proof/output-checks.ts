@@ -48,7 +48,7 @@ export function outputChecks(outputs: Outputs): { readonly checks: readonly Chec
 }
 
 const textOf = (bytes: string | null): string | null => (bytes === null ? null : Buffer.from(bytes, 'base64').toString('utf8'))
-const linesOf = (records: readonly SeenRecord[]): Line[] =>
+export const linesOf = (records: readonly SeenRecord[]): Line[] =>
   records.map(({ partition, key, value }) => ({ partition, key: textOf(key), value: textOf(value) }))
 
 function uniqueIds(input: readonly Line[]): Check {

@@ -2,6 +2,8 @@
  * Two workers under load that are killed with -9 at fail-points which a seed chooses, again and again, and then are left in peace until
  * everything is processed. What was processed is for the verdict to say.
  */
+import { cpSync, existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { failPoints } from '../../../libs/faults/fail-points.ts'
 import type { FailPoint } from '../../../libs/faults/fail-points.ts'
 import type { EngineRig } from '../engine-rig.ts'
@@ -9,6 +11,8 @@ import type { EngineWorker } from '../engine-worker.ts'
 import { eventually } from '../eventually.ts'
 import { seededRandom } from '../ledger-orders.ts'
 import { ProofFeed } from './feed.ts'
+import { dumpStores } from './stores.ts'
+import type { StoreDump } from './stores.ts'
 import type { ProvedWorker } from './verdict.ts'
 
 const WORKERS = 2
@@ -16,12 +20,15 @@ const WORKERS = 2
 const REACHED_WITHIN_MS = 10_000
 const RUNNING_WITHIN_MS = 90_000
 const DRAINED_WITHIN_MS = 120_000
+/** Of points that a start passes for each task, and of those that every commit passes: some kills are to come when much is done. */
 const COUNT_MAX = 4
+const COUNT_MAX_OF_COMMITS = 24
+const ofStarts: readonly FailPoint[] = ['aborting', 'after-initialise', 'restoring', 'wiping', 'revoked']
 /** The last orders are an hour after all others; out-of-orderness is seconds. */
 const WATERMARK_BEHIND_MS = 60_000
 
 /** Those that a run without resets comes by. */
-const reachable = (Object.keys(failPoints) as FailPoint[]).filter((point) => !point.startsWith('announce:') && point !== 'wiping')
+const reachable = (Object.keys(failPoints) as FailPoint[]).filter((point) => !point.includes(':') && point !== 'wiping')
 
 export interface KillsRequest {
   readonly rig: EngineRig
@@ -43,6 +50,8 @@ export interface KillsDone {
   readonly workers: readonly ProvedWorker[]
   /** Where workers died → how often. */
   readonly kills: ReadonlyMap<string, number>
+  /** What lay on the disks after each kill. */
+  readonly copies: readonly StoreDump[]
   readonly written: number
 }
 
@@ -51,9 +60,10 @@ export async function runUnderKills(request: KillsRequest): Promise<KillsDone> {
   const tasks = 2 * partitions
   const feed = new ProofFeed(rig.log, rig.topic('orders'), { partitions, perSecond: rate, seed })
   const kills = new Map<string, number>()
+  const copies: StoreDump[] = []
   feed.start()
   try {
-    const lanes = Array.from({ length: WORKERS }, (_, index) => killAgainAndAgain(request, index, kills))
+    const lanes = Array.from({ length: WORKERS }, (_, index) => killAgainAndAgain(request, index, kills, copies))
     const workers = await Promise.all(lanes)
     say('no more kills')
     await allRun(workers, tasks)
@@ -61,7 +71,7 @@ export async function runUnderKills(request: KillsRequest): Promise<KillsDone> {
     await allProcessed(request, workers, feed.lastAt ?? Infinity)
     say(`everything is processed: ${feed.written} input records`)
     const proved = workers.map((worker, index) => ({ seat: seatOf(index), down: async () => (await worker.stop()).code }))
-    return { workers: proved, kills, written: feed.written }
+    return { workers: proved, kills, copies, written: feed.written }
   } finally {
     await feed.pause()
   }
@@ -89,7 +99,12 @@ async function allProcessed({ rig, partitions }: KillsRequest, workers: readonly
 const seatOf = (index: number): string => `worker-${index}`
 
 /** Answers the worker that lives on. */
-async function killAgainAndAgain(request: KillsRequest, index: number, kills: Map<string, number>): Promise<EngineWorker> {
+async function killAgainAndAgain(
+  request: KillsRequest,
+  index: number,
+  kills: Map<string, number>,
+  copies: StoreDump[],
+): Promise<EngineWorker> {
   const { rig, say, program, reachedWithinMs = REACHED_WITHIN_MS } = request
   const random = seededRandom(request.seed * WORKERS + index)
   for (let left = request.kills; left > 0; left--) {
@@ -97,6 +112,7 @@ async function killAgainAndAgain(request: KillsRequest, index: number, kills: Ma
     const worker = rig.start({ seat: seatOf(index), program, environment: { FAIL_POINT: armed } })
     const isReached = await reached(worker, reachedWithinMs)
     await worker.kill()
+    copies.push(...(await copyOf(rig, seatOf(index))))
     const place = isReached ? armed.replace(/:\d+$/u, '') : 'at a random moment'
     kills.set(place, (kills.get(place) ?? 0) + 1)
     say(`worker ${index} killed ${isReached ? `at ${armed}` : `at a random moment (${armed} was not reached)`}`)
@@ -104,9 +120,24 @@ async function killAgainAndAgain(request: KillsRequest, index: number, kills: Ma
   return rig.start({ seat: seatOf(index), program })
 }
 
+/** A copy is opened: opening a store finishes what a kill has left undone, which is for the next start to do. */
+async function copyOf(rig: EngineRig, seat: string): Promise<StoreDump[]> {
+  const [from, copy] = [join(rig.directory, seat), join(rig.directory, `copy-of-${seat}`)]
+  if (!existsSync(from)) return []
+  cpSync(from, copy, { recursive: true })
+  try {
+    return await dumpStores(copy, () => undefined) // One that cannot be opened is wiped by the next start.
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+
 function choose(points: KillsRequest['points'], random: () => number): string {
   const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
-  return points === undefined ? `${pick(reachable)}:${1 + Math.floor(random() * COUNT_MAX)}` : String(pick(points))
+  if (points !== undefined) return String(pick(points))
+  const point = pick(reachable) ?? 'after-send'
+  const most = ofStarts.includes(point) ? COUNT_MAX : COUNT_MAX_OF_COMMITS
+  return `${point}:${1 + Math.floor(random() * most)}`
 }
 
 async function reached(worker: EngineWorker, withinMs: number): Promise<boolean> {

@@ -6,13 +6,18 @@ import { toKeyBytes } from '../../../libs/dataflow/cells.ts'
 import { decodeStored } from '../../../libs/dataflow/state-version.ts'
 import { inspectStore, inspectTasks } from '../../../libs/state/inspect.ts'
 import type { InspectedEntry } from '../../../libs/state/inspection.ts'
-import { STEP_BYTES, cellPrefix, mapPrefix, timeBytes } from '../../../libs/state/key-layout.ts'
+import { STEP_BYTES, TIME_BYTES, cellPrefix, mapPrefix, timeBytes, timeOf } from '../../../libs/state/key-layout.ts'
 import type { CellKind } from '../../../libs/state/local-mark.ts'
 
 export interface StoreDump {
   readonly task: string
+  /** Where it was found. */
+  readonly place: string
   readonly n: number
+  readonly epoch: number
   readonly positions: Readonly<Record<string, number>>
+  /** Step → next offset of its changelog. */
+  readonly changelogs: Readonly<Record<string, number>>
   /** Step → what its changelog must say: key → value, both in base64. */
   readonly steps: ReadonlyMap<string, ReadonlyMap<string, string>>
 }
@@ -54,7 +59,8 @@ async function dumpStore(seat: string, task: string): Promise<StoreDump | undefi
       )
       steps.set(step, new Map(entries))
     }
-    return { task, n: store.mark.n, positions: store.mark.positions, steps }
+    const { n, epoch, positions, changelogs } = store.mark
+    return { task, place: seat, n, epoch, positions, changelogs, steps }
   } finally {
     await store.close()
   }
@@ -71,16 +77,26 @@ function changelogKey(cell: string, kind: CellKind, { key, name, time }: Inspect
 }
 
 /** The values of a value cell by key, as the topology wrote them. `entries`: of a store or of a changelog, in base64. */
-export function valuesOf(entries: Iterable<readonly [key: string, value: string]>, cell: string): ReadonlyMap<string, unknown> {
-  const found = new Map<string, unknown>()
-  const prefix = cellPrefix(1, cell).subarray(STEP_BYTES)
-  for (const [key, value] of entries) {
-    const bytes = Buffer.from(key, 'base64')
-    if (Buffer.compare(bytes.subarray(0, prefix.length), prefix) !== 0) continue
-    const name = String(keyFromBytes(toKeyBytes(bytes.subarray(prefix.length))))
-    found.set(name, decodeStored(Buffer.from(value, 'base64')).value)
-  }
-  return found
+export const valuesOf = (entries: Iterable<readonly [key: string, value: string]>, cell: string): ReadonlyMap<string, unknown> =>
+  new Map(entriesOf(entries, cell).map(([entry, value]) => [keyText(entry), decodeStored(value).value]))
+
+export interface TimedEntry {
+  readonly time: number
+  readonly key: string
+  readonly value: Uint8Array
 }
 
+/** The entries of a timed cell. */
+export const timedOf = (entries: Iterable<readonly [key: string, value: string]>, cell: string): TimedEntry[] =>
+  entriesOf(entries, cell).map(([entry, value]) => ({ time: timeOf(entry, 0), key: keyText(entry.subarray(TIME_BYTES)), value }))
+
+function entriesOf(entries: Iterable<readonly [key: string, value: string]>, cell: string): (readonly [Buffer, Buffer])[] {
+  const prefix = cellPrefix(1, cell).subarray(STEP_BYTES)
+  return [...entries]
+    .map(([key, value]) => [Buffer.from(key, 'base64'), value] as const)
+    .filter(([key]) => Buffer.compare(key.subarray(0, prefix.length), prefix) === 0)
+    .map(([key, value]) => [key.subarray(prefix.length), Buffer.from(value, 'base64')] as const)
+}
+
+const keyText = (bytes: Uint8Array): string => String(keyFromBytes(toKeyBytes(bytes)))
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')

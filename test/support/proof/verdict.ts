@@ -6,6 +6,8 @@ import type { Log } from '../../../libs/runtime/ports/log.ts'
 import type { EngineRig } from '../engine-rig.ts'
 import { check } from './check.ts'
 import type { Check } from './check.ts'
+import { copyChecks } from './copy-checks.ts'
+import type { SeenTopics } from './copy-checks.ts'
 import { IndependentReader } from './independent-reader.ts'
 import type { SeenEntry, SeenRecord } from './independent-reader.ts'
 import { openChecks, sameRecords } from './log-checks.ts'
@@ -37,6 +39,8 @@ export interface VerdictRequest {
   /** Read in the place of these topics of the topology: how the verifier itself is tested. */
   readonly instead?: Readonly<Partial<Record<'chains' | 'regions' | 'windows', string>>>
   readonly transactionsEndWithinMs?: number
+  /** Stores that lay on disks on the way, besides what the workers leave. */
+  readonly copies?: readonly StoreDump[]
   /** Stays open, for several verdicts. Default: one of its own. */
   readonly reader?: IndependentReader
 }
@@ -65,7 +69,8 @@ async function verdictBy(reader: IndependentReader, request: VerdictRequest): Pr
   const exits = await Promise.all(workers.map((worker) => worker.down('SIGTERM')))
   const badEnds = exits.filter((code) => code !== 0).map((code) => `code ${code}`)
   say('verify: every record of every topic')
-  const { records, changelogs, same } = await readEverything(reader, request)
+  const everything = await readEverything(reader, request)
+  const { records, same } = everything
   const named = (name: string): readonly SeenRecord[] => records.get(name) ?? []
   const { instead = {} } = request
   const { checks, expected } = outputChecks({
@@ -76,13 +81,12 @@ async function verdictBy(reader: IndependentReader, request: VerdictRequest): Pr
     deadLetters: named(rig.internal('dead-letters')),
   })
   say('verify: state')
-  const state = await stateChecks(reader, request, changelogs, expected)
+  const state = await stateChecks(reader, request, everything, expected)
   const ends = check('all workers end with code 0', exits.length, badEnds, 'workers')
   return { checks: [...checks, ...open, ...state.checks, same, ends], committed: state.committed }
 }
 
 interface Everything {
-  /** Those whose contents are asked for. */
   readonly records: ReadonlyMap<string, readonly SeenRecord[]>
   readonly changelogs: ReadonlyMap<string, readonly SeenEntry[]>
   /** V6. */
@@ -100,9 +104,9 @@ async function readEverything(reader: IndependentReader, { rig, ours = rig.log }
   for (const [topic, partitions] of topics) {
     const seen = await reader.records(topic)
     comparing.push(sameRecords(ours, partitions, seen))
-    const step = changelogOf(rig, topic)
+    records.set(topic, seen)
+    const step = between(rig, topic, '.changelog')
     if (step !== undefined) changelogs.set(step, await reader.state(topic))
-    else records.set(topic, seen)
   }
   for (const found of await Promise.all(comparing)) {
     compared += found.compared
@@ -112,19 +116,25 @@ async function readEverything(reader: IndependentReader, { rig, ours = rig.log }
   return { records, changelogs, same }
 }
 
-/** The step whose changelog it is. */
-function changelogOf(rig: EngineRig, topic: string): string | undefined {
-  const [prefix, suffix] = [`${rig.group}.`, '.changelog']
+/** The step whose changelog it is, the sub-topology whose commits stand in it. */
+function between(rig: EngineRig, topic: string, suffix: '.changelog' | '.commits'): string | undefined {
+  const prefix = `${rig.group}.`
   return topic.startsWith(prefix) && topic.endsWith(suffix) ? topic.slice(prefix.length, -suffix.length) : undefined
+}
+
+function seenTopics(rig: EngineRig, records: Everything['records']): SeenTopics {
+  const named = (suffix: '.changelog' | '.commits'): Map<string, readonly SeenRecord[]> =>
+    new Map([...records].flatMap(([topic, all]) => ((name) => (name === undefined ? [] : [[name, all]]))(between(rig, topic, suffix))))
+  return { orders: records.get(rig.topic('orders')) ?? [], changelogs: named('.changelog'), commits: named('.commits') }
 }
 
 async function stateChecks(
   reader: IndependentReader,
   request: VerdictRequest,
-  changelogs: ReadonlyMap<string, readonly SeenEntry[]>,
+  { records, changelogs }: Everything,
   expected: Expected,
 ): Promise<Verdict> {
-  const { rig, workers, tasks } = request
+  const { rig, workers, tasks, copies = [] } = request
   const broken: string[] = []
   const local: StoreDump[] = []
   for (const worker of workers) local.push(...(await dumpStores(`${rig.directory}/${worker.seat}`, (text) => broken.push(text))))
@@ -132,6 +142,7 @@ async function stateChecks(
   const checks = [
     storesAgainstChangelogs(newest, changelogs, broken),
     changelogsAgainstOracle(changelogs, expected),
+    ...copyChecks([...local, ...copies], seenTopics(rig, records)),
     positionsAgainstGroup(newest, tasks, await reader.positions(rig.group)),
   ]
   if (request.withRebuild !== false) checks.push(await rebuilt(request, newest))

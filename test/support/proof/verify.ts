@@ -1,17 +1,10 @@
-/** `make verify [SEED=n]`: one broker, two workers under load that are killed at fail-points, and the whole verifier. */
+/** `make verify [SEED=n] [BUG=name]`: one broker, two workers under load that are killed at fail-points, and the whole verifier. BUG: one of simulation/planted-bugs.ts in all workers. */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { stopLocalCluster } from '../../../deploy/local-kafka/local-cluster.ts'
 import { startKafka } from '../../../deploy/local-kafka/start-kafka.ts'
-import { EngineRig } from '../engine-rig.ts'
 import { tableText } from './check.ts'
-import { runUnderKills } from './run-under-kills.ts'
-import { verdictOf } from './verdict.ts'
-
-const PARTITIONS = 3
-const KILLS_OF_ONE_WORKER = 4
-/** Orders a second. */
-const RATE = 300
+import { prove } from './prove.ts'
 
 const begun = performance.now()
 const say = (text: string): void =>
@@ -29,7 +22,7 @@ async function main(): Promise<number> {
   const kafka = await startKafka({ brokers: 1, port: 0, dir: cluster, guardPid: process.pid, home: 'local' })
   let passed = false
   try {
-    passed = await proved(kafka.brokers, seed)
+    passed = await proved(kafka.brokers, seed, process.env['BUG'])
   } finally {
     await stopLocalCluster(cluster, { graceMs: 0, keepData: !passed })
   }
@@ -37,21 +30,11 @@ async function main(): Promise<number> {
   return passed ? 0 : 1
 }
 
-async function proved(brokers: readonly string[], seed: number): Promise<boolean> {
-  const topics = { orders: PARTITIONS, chains: PARTITIONS, regions: PARTITIONS, windows: PARTITIONS }
-  const rig = await EngineRig.open({ brokers, module: 'test/support/proof/topology.ts', topics })
-  let passed = false
-  try {
-    const { workers, kills } = await runUnderKills({ rig, partitions: PARTITIONS, seed, rate: RATE, kills: KILLS_OF_ONE_WORKER, say })
-    const { checks, committed } = await verdictOf({ rig, workers, tasks: 2 * PARTITIONS, say })
-    passed = checks.every((one) => one.passed)
-    const deaths = [...kills].map(([place, count]) => `${place} ${count}`).join(', ')
-    process.stdout.write(`\nkills -9: ${deaths}\ntransactions committed: ${committed}\n\n${tableText(checks)}\n\n`)
-    return passed
-  } finally {
-    if (!passed) process.env['ENGINE_TEST_KEEP'] = '1' // Stores and words of the workers are evidence.
-    await rig.close()
-  }
+async function proved(brokers: readonly string[], seed: number, bug: string | undefined): Promise<boolean> {
+  const { checks, committed, kills } = await prove({ brokers, seed, bug, say })
+  const deaths = [...kills].map(([place, count]) => `${place} ${count}`).join(', ')
+  process.stdout.write(`\nkills -9: ${deaths}\ntransactions committed: ${committed}\n\n${tableText(checks)}\n\n`)
+  return checks.every((one) => one.passed)
 }
 
 main().then(

@@ -20,28 +20,31 @@ export const kafkaCodes: readonly FaultEntry[] = [
   {
     code: 'MR3022',
     title: 'The broker refuses the login',
-    story: 'SASL authentication failed: user name, password or mechanism.',
+    story:
+      'SASL authentication failed: user name, password or mechanism. A wrong password does not become right by itself, so the command ended and nothing was read or written.',
     cure: 'Check the credentials and the mechanism (plain, scram-sha-256, scram-sha-512) of the listener.',
     example: 'MR3022 the broker at localhost:9092 refuses the login of millrace by scram-sha-512: Authentication failed',
   },
   {
     code: 'MR3023',
     title: 'The installed kafkajs is not the one that Millrace was checked with',
-    story: 'kafkajs is pinned and patched. The self-test at the start found another version, a missing patch, or a wrong result.',
+    story:
+      'kafkajs is pinned and patched. The self-test at the start found another version, a missing patch, or a wrong result. Nothing was started: such a client can show aborted records or lose the end of a transaction.',
     cure: 'Run `npm ci`, which installs the pinned version and applies deploy/patches.',
     example: 'MR3023 kafkajs is 2.2.3 instead of 2.2.4',
   },
   {
     code: 'MR3024',
     title: 'The cluster does not authorize it',
-    story: 'The access rules of the cluster refuse this user the topic, group, transactional id or operation that the message names.',
-    cure: 'Grant the right; `millrace doctor` lists all that an application needs.',
+    story:
+      'The access rules of the cluster refuse this user the topic, group, transactional id or operation that the message names. At a start nothing was begun. A task that runs threw its transaction away and stopped, so nothing is lost or written twice; tasks that do not need the right go on.',
+    cure: 'Grant the right (`millrace doctor` lists all that an application needs), and start the worker again: a task that stopped does not go on by itself.',
     example: 'MR3024 Produce: TOPIC_AUTHORIZATION_FAILED for surge-prices:0',
   },
   {
     code: 'MR3025',
     title: 'A setting of the Kafka connection makes no sense',
-    story: 'An address, number or file of the connection settings cannot be used.',
+    story: 'An address, number or file of the connection settings cannot be used. No connection was made.',
     cure: 'Correct the setting that the message names.',
     example: 'MR3025 Kafka option brokers holds "localhost", which is not host:port.',
   },
@@ -71,15 +74,16 @@ export const kafkaCodes: readonly FaultEntry[] = [
   {
     code: 'MR3029',
     title: 'A topic holds records in an old message format',
-    story: 'Message formats 0 and 1 (before Kafka 0.11) have no transactions and are not read.',
-    cure: 'Copy the topic with a current producer, or let the old records expire.',
+    story:
+      'Message formats 0 and 1 (before Kafka 0.11) have no transactions and are not read. The task stopped before that batch; leaving it out would lose its records in silence.',
+    cure: 'Copy the topic with a current producer, or let the old records expire, and start the worker again.',
     example: 'MR3029 ride-requests:3 holds a batch in message format 1',
   },
   {
     code: 'MR3030',
     title: 'A batch is compressed by an unknown codec',
-    story: 'gzip, snappy, lz4 and zstd are read.',
-    cure: 'Set compression.type of the producer to one of them.',
+    story: 'gzip, snappy, lz4 and zstd are read. The task stopped before that batch; leaving it out would lose its records in silence.',
+    cure: 'Set compression.type of the producer to one of them. The batch that is there must expire, or the topic be copied by a client that reads it.',
     example: 'MR3030 the batch at ride-requests:3:123456 is compressed by codec 5',
   },
   {
@@ -93,7 +97,8 @@ export const kafkaCodes: readonly FaultEntry[] = [
   {
     code: 'MR3032',
     title: 'The cluster refuses an administrative request',
-    story: 'A request about topics, settings or groups was refused for the reason in the message.',
+    story:
+      'A request about topics, settings or groups was refused for the reason in the message. Nothing was changed; a command ends, a task is acquired again with pauses.',
     cure: 'Correct what the message names.',
     example: 'MR3032 DeleteTopics: POLICY_VIOLATION for ride-requests',
   },

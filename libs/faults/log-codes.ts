@@ -30,7 +30,7 @@ export const logCodes: readonly FaultEntry[] = [
     code: 'MR3004',
     title: 'A record is not valid for its topic',
     story:
-      'The broker refuses the record for good: a compacted topic takes no record without a key, and no topic takes a timestamp further ahead than message.timestamp.after.max.ms.',
+      'The broker refuses the record for good: a compacted topic takes no record without a key, and no topic takes a timestamp further ahead than message.timestamp.after.max.ms. Nothing of the transaction is kept; the re-run sends the input record to the dead letters.',
     cure: 'Give every record for a compacted topic a key; correct the event time, or raise message.timestamp.after.max.ms of the topic.',
     example: 'MR3004 record 0 for surge-table:1 has no key, and the topic is compacted',
   },
@@ -38,14 +38,15 @@ export const logCodes: readonly FaultEntry[] = [
     code: 'MR3005',
     title: 'A topic or partition does not exist',
     story:
-      'The topic was never created, was deleted, or has fewer partitions than expected. Millrace never creates a topic by writing to it.',
-    cure: 'Run `millrace topics create`, and check the names in the configuration.',
+      'The topic was never created, was deleted, or has fewer partitions than expected. Millrace never creates a topic by writing to it: what was in hand is not committed and the task stopped; a command or a start ended before it did anything.',
+    cure: 'Run `millrace topics create`, check the names in the configuration, and start the worker again. If an input or internal topic was deleted, the start says what is lost.',
     example: 'MR3005 topic ride-requests has no partition 7',
   },
   {
     code: 'MR3006',
     title: 'The broker refuses the settings of a topic',
-    story: 'A topic could not be created: its name, number of partitions, replication factor or a setting is not legal.',
+    story:
+      'A topic could not be created: its name, number of partitions, replication factor or a setting is not legal. It was not created, and nothing was started.',
     cure: 'Correct the setting that the message names.',
     example: 'MR3006 topic demand: replication factor 3 is larger than the number of brokers, 1',
   },
@@ -59,7 +60,8 @@ export const logCodes: readonly FaultEntry[] = [
   {
     code: 'MR3008',
     title: 'A transaction on the positions of the group does not end',
-    story: 'Positions are not stable while a transaction that holds newer ones is open. It did not end in the time that was allowed.',
+    story:
+      'Positions are not stable while a transaction that holds newer ones is open. It did not end in the time that was allowed. Older positions were not used in their place; a task asks again, with pauses.',
     cure: 'It ends by itself at the transaction time-out at the latest. If not, look for a hanging transaction: kafka-transactions.sh find-hanging.',
     example: 'MR3008 positions of group surge-pricing.v2 on ride-requests:0 are still pending after 30000 ms',
   },
@@ -88,28 +90,30 @@ export const logCodes: readonly FaultEntry[] = [
   {
     code: 'MR3012',
     title: 'The connection to the log is closed',
-    story: 'A call was made after the log was closed, most often at the end of a shutdown.',
-    cure: 'None when the process is stopping.',
+    story: 'A call was made after the log was closed, most often at the end of a shutdown. Nothing was sent.',
+    cure: 'None when the process is stopping. Else please report it with the log.',
     example: 'MR3012 the log is closed',
   },
   {
     code: 'MR3013',
     title: 'The group has members of another kind',
-    story: 'The members of a consumer group must all use the same assignor. This group is in use by another program.',
+    story:
+      'The members of a consumer group must all use the same assignor. This group is in use by another program. The worker did not join and processed nothing.',
     cure: 'Give the application another name, or stop the other program.',
     example: 'MR3013 group surge-pricing.v2 uses the protocol range, this worker millrace',
   },
   {
     code: 'MR3014',
     title: 'The transaction time-out is not allowed by the broker',
-    story: 'The transaction time-out is not positive, or above transaction.max.timeout.ms of the broker.',
+    story: 'The transaction time-out is not positive, or above transaction.max.timeout.ms of the broker. No transaction was begun.',
     cure: 'Set a transaction time-out of at most transaction.max.timeout.ms (15 minutes unless changed).',
     example: 'MR3014 transaction time-out 3600000 ms is above 900000 ms',
   },
   {
     code: 'MR3015',
     title: 'The text beside a committed position is too long',
-    story: 'The broker keeps at most offset.metadata.max.bytes (4096) beside each position, and refused a longer one.',
+    story:
+      'The broker keeps at most offset.metadata.max.bytes (4096) beside each position, and refused a longer one. The transaction was not committed and the task stopped.',
     cure: 'Report it: Millrace writes fewer than 100 bytes there.',
     example: 'MR3015 metadata of ride-requests:0 in group surge-pricing.v2 has 5000 bytes',
   },

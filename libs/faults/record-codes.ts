@@ -21,7 +21,7 @@ export const recordCodes: readonly FaultEntry[] = [
     code: 'MR6003',
     title: 'A schema answers by a promise',
     story:
-      'Records are read and written synchronously, so that a record and its state change together. A schema with asynchronous checks cannot be used.',
+      'Records are read and written synchronously, so that a record and its state change together. A schema with asynchronous checks cannot be used. The task stopped at the first record; nothing of it was committed.',
     cure: 'Remove the asynchronous checks from the schema.',
     example: 'MR6003 a schema of zod answers by a promise, and records are read and written synchronously: remove its asynchronous checks',
   },

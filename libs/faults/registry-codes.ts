@@ -22,7 +22,7 @@ export const registryCodes: readonly FaultEntry[] = [
     code: 'MR6903',
     title: 'The schema registry does not let us in, or is none',
     story:
-      'The registry answered that the user is unknown or has no right to the subject, or something answered that is not a schema registry.',
+      'The registry answered that the user is unknown or has no right to the subject, or something answered that is not a schema registry. Asking again would not help, so the worker did not start, or the task stopped; nothing was registered and no record was used.',
     cure: 'Check `auth` and `url` of schemaRegistry(), with the path (Apicurio: /apis/ccompat/v7), and the rights of the user.',
     example: 'MR6903 schema registry http://localhost:8081 refuses GET /schemas/ids/7: status 401',
   },
@@ -30,14 +30,14 @@ export const registryCodes: readonly FaultEntry[] = [
     code: 'MR6904',
     title: 'A subject in the schema registry is not as the format expects it',
     story:
-      'Either the compatibility level of the subject differs from that of the format, or registration is off and the schema is not there, or the same schema has different ids for two topics that share one format.',
+      'Either the compatibility level of the subject differs from that of the format, or registration is off and the schema is not there, or the same schema has different ids for two topics that share one format. Nothing was registered, and nothing was read or written with it.',
     cure: 'Set `compatibility` of schemaRegistry() to the level of the subject; register the schema; or make one format for each topic.',
     example: 'MR6904 subject rides-value: Compatibility does not match the configuration (BACKWARD != FULL)',
   },
   {
     code: 'MR6905',
     title: 'A schema is not valid',
-    story: 'The schema given to avro(), protobuf() or jsonSchema() cannot be understood, by us or by the registry.',
+    story: 'The schema given to avro(), protobuf() or jsonSchema() cannot be understood, by us or by the registry. Nothing was started.',
     cure: 'Correct the schema where the message says. A JSON schema must be of draft 7: z.toJSONSchema(schema, { target: "draft-7" }).',
     example: 'MR6905 the AVRO schema is not valid: unknown type: "strin"',
   },

@@ -37,8 +37,8 @@ export const kafkaCodes: readonly FaultEntry[] = [
     code: 'MR3024',
     title: 'The cluster does not authorize it',
     story:
-      'The access rules of the cluster refuse this user the topic, group, transactional id or operation that the message names. At a start nothing was begun. A task that runs threw its transaction away and stopped, so nothing is lost or written twice; tasks that do not need the right go on.',
-    cure: 'Grant the right (`millrace doctor` lists all that an application needs), and start the worker again: a task that stopped does not go on by itself.',
+      'The access rules of the cluster refuse this user the topic, group, transactional id or operation that the message names. At a start nothing was begun. A worker that ran threw its open transactions away and ended, so nothing is lost or written twice.',
+    cure: 'Grant the right (`millrace doctor` lists all that an application needs), and start the worker again.',
     example: 'MR3024 Produce: TOPIC_AUTHORIZATION_FAILED for surge-prices:0',
   },
   {

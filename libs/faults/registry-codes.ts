@@ -22,7 +22,7 @@ export const registryCodes: readonly FaultEntry[] = [
     code: 'MR6903',
     title: 'The schema registry does not let us in, or is none',
     story:
-      'The registry answered that the user is unknown or has no right to the subject, or something answered that is not a schema registry. Asking again would not help, so the worker did not start, or the task stopped; nothing was registered and no record was used.',
+      'The registry answered that the user is unknown or has no right to the subject, or something answered that is not a schema registry. Asking again would not help, so the worker did not start, or ended; nothing was registered and no record was used.',
     cure: 'Check `auth` and `url` of schemaRegistry(), with the path (Apicurio: /apis/ccompat/v7), and the rights of the user.',
     example: 'MR6903 schema registry http://localhost:8081 refuses GET /schemas/ids/7: status 401',
   },

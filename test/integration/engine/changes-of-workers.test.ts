@@ -6,6 +6,7 @@ import { eventually } from '../../support/eventually.ts'
 import { kafkaForTests } from '../../support/kafka-for-tests.ts'
 import { expectedLedger, foundLedger, ledgerDifference, seededRandom } from '../../support/ledger-orders.ts'
 import { OrderFeed } from '../../support/order-feed.ts'
+import { scaled } from '../../support/test-scale.ts'
 
 const kafka = await kafkaForTests()
 const PARTITIONS = 4
@@ -58,6 +59,14 @@ async function settled(...workers: readonly EngineWorker[]): Promise<void> {
     60_000,
     100,
   )
+}
+
+const STORM_ROUNDS = scaled(7, 60)
+/** Beside the two that stay. */
+const GUESTS_MAX = scaled(4, 6)
+
+async function leave(workers: readonly EngineWorker[], isKilled: boolean): Promise<void> {
+  await Promise.all(workers.map((worker) => (isKilled ? worker.kill() : worker.stop())))
 }
 
 describe('while orders keep coming', () => {
@@ -125,6 +134,27 @@ describe('while orders keep coming', () => {
     expect(second.said('no longer a member of the group').length).toBeGreaterThan(0)
     expect(second.running).toBe(true)
   }, 120_000)
+
+  it('a storm of workers that join and leave, in order or by kill -9, faster than the group comes to rest: tasks go on all the time', async () => {
+    await settled(second, third)
+    feed.start()
+    const random = seededRandom(seed + 1)
+    const guests: EngineWorker[] = []
+    let committed = await rig.committed('orders', PARTITIONS)
+    for (let round = 0; round < STORM_ROUNDS; round++) {
+      const [joins, leaves] = [guests.length < 2 || (guests.length < GUESTS_MAX && random() < 0.5), random()]
+      if (joins) guests.push(rig.start({ seat: `guest-${round}` }))
+      else await leave(guests.splice(Math.floor(leaves * guests.length), 1), random() < 0.5)
+      // Not until it has settled: until something was committed, whoever did it.
+      const before = committed
+      await eventually(async () => expect((committed = await rig.committed('orders', PARTITIONS))).toBeGreaterThan(before), 60_000, 100)
+    }
+    await leave(guests, false)
+    await settled(second, third)
+    await expectExact()
+    await eventually(async () => expect(await rig.openTransactions()).toEqual([]), 30_000)
+    expect([second.running, third.running]).toEqual([true, true])
+  }, 600_000)
 
   it('all of them stop, and leave no open transaction in any topic of the application', async () => {
     feed.start()

@@ -1,6 +1,7 @@
 /** Local stores that fail while their tasks run: files damaged under them, a disk that fills up, rights that are taken away. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { rocksHome } from '../../../libs/state/rocksdb-store.ts'
@@ -129,6 +130,60 @@ describeAsRoot('a disk that is full', () => {
     await store.app.clock.pass(60_000)
     expect(seat.worker.state).not.toBe('failed')
   }, 60_000)
+})
+
+/** Root has every right: only the immutable flag keeps it out, which not every file system has. */
+function setReadOnly(directory: string, is: boolean): void {
+  if (isRoot) execFileSync('chattr', [is ? '+i' : '-i', directory])
+  else chmodSync(directory, is ? 0o555 : 0o755)
+}
+function canBeReadOnly(): boolean {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-read-only-'))
+  try {
+    setReadOnly(directory, true)
+    setReadOnly(directory, false)
+    return true
+  } catch {
+    return false // Not with these rights, or not on this file system.
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const ROUNDS_MAX = 60
+
+const describeReadOnly = canBeReadOnly() ? describe : describe.skip
+
+describeReadOnly('a store whose directory turns read-only while its task runs', () => {
+  it('ends the worker with a message that names it; another worker takes all tasks, and no result is lost or counted twice', async () => {
+    const seat = await store.start()
+    await rounds(3)
+    const elsewhere = await rocksHome({ directory: join(store.root, 'elsewhere'), memoryBytes: 6 * 2 ** 20, storesExpected: 1 })
+    const directory = store.storeOf(0)
+    let fault: unknown
+    setReadOnly(directory, true)
+    try {
+      // What RocksDB has open it can still write: it is seen when a write buffer is full.
+      for (let round = 0; round < ROUNDS_MAX && fault === undefined; round += 1)
+        fault = await rounds(1).then(
+          () => undefined,
+          (error: unknown) => error,
+        )
+    } finally {
+      setReadOnly(directory, false)
+    }
+    expect(fault).toMatchObject({ code: 'MR4001' })
+    expect(seat.worker.state).toBe('failed')
+    expect(said(seat)).toMatch(/the worker fails: the state directory .*(?:Operation not permitted|Permission denied)[^]*stateDirectory/u)
+    seat.alive = false
+    const heir = await store.startBeside(elsewhere)
+    await store.app.settle()
+    await rounds(2)
+    expect(heir.worker.tasks.size).toBe(2)
+    expect(await store.difference()).toBeUndefined()
+    await store.app.stop(heir)
+    await elsewhere.close()
+  }, 120_000)
 })
 
 describe('a store of which a part of the changelog is compacted while it is restored', () => {

@@ -165,7 +165,7 @@ function lostData(context: Pick<RestoreContext, 'task' | 'partition'>, changelog
   return new Fault(
     'MR5014',
     'stop-task',
-    `${context.task} must be rebuilt from ${changelog.topic}, but that begins at ${changelog.logStart} and its state began at ${firstNeeded}: somebody deleted a part of the changelog, the rest would give wrong state. Reprocess the inputs from the start`,
+    `${context.task} must be rebuilt from ${changelog.topic}, but that begins at ${changelog.logStart} and its state began at ${firstNeeded}: somebody deleted a part of the changelog, the rest would give wrong state. The task stopped. Reprocess the inputs with a new version of the application`,
     { place: { task: context.task, topic: changelog.topic, partition: context.partition } },
   )
 }

@@ -1,5 +1,5 @@
 /**
- * A broker with listeners that want something: TLS with SASL PLAIN, TLS with a client certificate, SCRAM with sessions that end.
+ * A broker with listeners that want something: TLS with SASL PLAIN, TLS with a client certificate, SCRAM with sessions that end; and access rules.
  * A Java process of its own, whatever Kafka the other tests have; it ends with the test or, at the latest, with jest.
  */
 import { execFile, spawn } from 'node:child_process'
@@ -109,6 +109,10 @@ function properties(dir: string, ports: { open: number; controller: number; tls:
     'listener.name.scram.scram-sha-256.sasl.jaas.config': scramLogin,
     'listener.name.scram.scram-sha-512.sasl.jaas.config': scramLogin,
     'listener.name.scram.scram-sha-512.connections.max.reauth.ms': 12_000,
+    // A topic without access rules is for everyone; who comes without a login may do everything, the broker itself included.
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'allow.everyone.if.no.acl.found': true,
+    'super.users': 'User:ANONYMOUS',
     ...clusterRules(1),
   }
   return Object.entries(all)

@@ -1,13 +1,18 @@
 /** TLS and logins on a broker that wants them, and one clear message for each way to get them wrong. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { exitCodes } from '../../../libs/command/exit-codes.ts'
 import { kafkaLog } from '../../../libs/kafka/kafka-log.ts'
 import type { KafkaOptions, KafkaSasl } from '../../../libs/kafka/kafka-options.ts'
+import { EngineRig, record, textOf } from '../../support/engine-rig.ts'
+import type { EngineWorker } from '../../support/engine-worker.ts'
 import { eventually } from '../../support/eventually.ts'
+import { kafkaTool } from '../../support/kafka-tool.ts'
 import { faultOf, outgoing, ReaderProbe, values } from '../../support/log-probe.ts'
 import type { SecuredBroker } from './secured-broker.ts'
 import { PASSWORD, securedBroker, USER } from './secured-broker.ts'
 
+const TOTALS = 'test/integration/engine/topologies/totals.ts'
 const START_MS = 180_000
 const WITHIN_MS = 60_000
 let broker: SecuredBroker
@@ -116,5 +121,59 @@ describe('a broker that wants TLS or a login', () => {
       await log.close()
     },
     WITHIN_MS,
+  )
+})
+
+describe('the right to write an output', () => {
+  const acls = (...words: readonly string[]): Promise<string> => kafkaTool('org.apache.kafka.tools.AclCommand', [broker.open], ...words)
+
+  it(
+    'that is taken away while a worker runs ends it with a message that names topic and cure; when it is back nothing is lost or counted twice',
+    async () => {
+      const rig = await EngineRig.open({ brokers: [broker.open], module: TOTALS, topics: { amounts: 1, totals: 1 } })
+      const start = (): EngineWorker =>
+        rig.start({
+          words: [
+            `--brokers=${broker.scram}`,
+            '--sasl-mechanism=scram-sha-512',
+            `--sasl-username=${USER}`,
+            '--sasl-password=env:BROKER_PASSWORD',
+          ],
+          environment: { BROKER_PASSWORD: PASSWORD },
+        })
+      const add = (): Promise<void> => rig.append('amounts', new Map([[0, [record('a', '1'), record('b', '2')]]]))
+      try {
+        const worker = start()
+        await rig.running(worker, 1)
+        await add()
+        await rig.drained([[rig.topic('amounts'), 1]])
+        const rule = ['--topic', rig.topic('totals'), '--operation', 'Describe', '--operation', 'Read', '--allow-principal', `User:${USER}`]
+        await acls('--add', ...rule)
+        await add()
+
+        const { code } = await worker.ended
+        expect(code).toBe(exitCodes.unreachable)
+        const [line] = worker.lines.filter((one) => one['code'] === 'MR3024')
+        expect(line?.msg).toContain(rig.topic('totals'))
+        expect(line?.msg).toContain('Grant the right')
+        expect(await rig.openTransactions()).toEqual([])
+
+        await acls('--remove', '--force', ...rule)
+        await rig.running(start(), 1)
+        await add()
+        await rig.drained([[rig.topic('amounts'), 1]])
+        expect((await rig.read(rig.topic('totals'))).map(({ key, value }) => `${textOf(key)} ${textOf(value)}`)).toEqual([
+          'a 1',
+          'b 2',
+          'a 2',
+          'b 4',
+          'a 3',
+          'b 6',
+        ])
+      } finally {
+        await rig.close()
+      }
+    },
+    START_MS,
   )
 })

@@ -8,6 +8,8 @@ import type { Verdict } from './verdict.ts'
 
 const PARTITIONS = 3
 const KILLS_OF_ONE_WORKER = 4
+/** Before a transaction begins, which must be refused then; and when all of it is written, positions too, and only its end is missing. */
+const SLEEPS = ['before-send:8', 'before-end-of-transaction:8'] as const
 /** Orders a second. */
 const RATE = 300
 
@@ -35,6 +37,7 @@ export async function prove({ brokers, seed, bug, say }: ProofRequest): Promise<
       seed,
       rate: RATE,
       kills: KILLS_OF_ONE_WORKER,
+      sleeps: SLEEPS,
       say,
     })
     const verdict = await verdictOf({ rig, workers, tasks: 2 * PARTITIONS, copies, say })

@@ -2,7 +2,7 @@
  * Two workers under load that are killed with -9 at fail-points which a seed chooses, again and again, and then are left in peace until
  * everything is processed. What was processed is for the verdict to say.
  */
-import { cpSync, existsSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { failPoints } from '../../../libs/faults/fail-points.ts'
 import type { FailPoint } from '../../../libs/faults/fail-points.ts'
@@ -43,6 +43,8 @@ export interface KillsRequest {
   readonly points?: readonly `${FailPoint}:${number}`[]
   /** Default 10,000. */
   readonly reachedWithinMs?: number
+  /** At each of these a worker falls asleep, and wakes when another one has taken its tasks over and has committed. Default: none. */
+  readonly sleeps?: readonly `${FailPoint}:${number}`[]
   readonly program?: string
 }
 
@@ -66,6 +68,14 @@ export async function runUnderKills(request: KillsRequest): Promise<KillsDone> {
     const lanes = Array.from({ length: WORKERS }, (_, index) => killAgainAndAgain(request, index, kills, copies))
     const workers = await Promise.all(lanes)
     say('no more kills')
+    for (const point of request.sleeps ?? []) {
+      await allRun(workers, tasks)
+      const [sleeper] = workers
+      if (sleeper === undefined) break
+      await sleeper.stop()
+      workers[0] = await sleepAt(request, point)
+      say(`worker 0 slept at ${point}`)
+    }
     await allRun(workers, tasks)
     await feed.stop()
     await allProcessed(request, workers, feed.lastAt ?? Infinity)
@@ -119,6 +129,35 @@ async function killAgainAndAgain(
   }
   return rig.start({ seat: seatOf(index), program })
 }
+
+/**
+ * A worker that is cut off from time at a point (SIGSTOP) while the group goes on without it, and then does what it was about to do: the
+ * zombie, which only fencing stops. Answers the worker, awake.
+ */
+async function sleepAt({ rig, program, partitions }: KillsRequest, point: string): Promise<EngineWorker> {
+  const worker = rig.start({ seat: seatOf(0), program, environment: { FAIL_POINT: `${point}:stop` } })
+  const inputs = Array.from({ length: partitions }, (_, partition) => ({ topic: rig.topic('orders'), partition }))
+  const positions = async (): Promise<number[]> =>
+    [...(await rig.log.admin.committed(rig.group, inputs)).values()].map(({ position }) => position)
+  await eventually(() => {
+    if (!isAsleep(worker.pid)) throw new Error(`the worker does not fall asleep at ${point}:\n${worker.lastLines(10)}`)
+  }, RUNNING_WITHIN_MS)
+  // Those of its own tasks stand still until another one has them.
+  const before = await positions()
+  await eventually(
+    async () => {
+      const now = await positions()
+      if (!now.every((position, index) => position > (before[index] ?? 0))) throw new Error('nobody has taken its tasks over')
+    },
+    RUNNING_WITHIN_MS,
+    20, // Its transaction ends by itself before long.
+  )
+  worker.signal('SIGCONT')
+  return worker
+}
+
+/** State T of /proc; where there is none, as on macOS, `ps` would know. */
+const isAsleep = (pid: number): boolean => /^State:\s+T/mu.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
 
 /** A copy is opened: opening a store finishes what a kill has left undone, which is for the next start to do. */
 async function copyOf(rig: EngineRig, seat: string): Promise<StoreDump[]> {

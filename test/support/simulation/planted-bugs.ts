@@ -164,6 +164,21 @@ export const plantedBugs: readonly PlantedBug[] = [
 /** The same for what the in-memory log has no part in: only workers on a real broker show them (proof/hunt-bugs.ts). */
 export const wireBugs: readonly PlantedBug[] = [
   {
+    name: 'no fence at all: a transactional id for each acquisition, and positions without member and generation',
+    edits: [
+      {
+        file: 'libs/runtime/acquire/acquire.ts',
+        find: 'context.log.openProducer(context.task.transactionalId, {',
+        replace: 'context.log.openProducer(context.task.transactionalId + randomUUID(), {',
+      },
+      {
+        file: commit,
+        find: sendsPositions,
+        replace: `  await producer.sendPositions({ ...transaction.identity, memberId: '', generation: -1 }, transaction.positions)\n`,
+      },
+    ],
+  },
+  {
     name: 'aborted records read from a broker',
     edits: [
       {

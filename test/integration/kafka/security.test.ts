@@ -160,6 +160,7 @@ describe('the right to write an output', () => {
 
         await acls('--remove', '--force', ...rule)
         await rig.running(start(), 1)
+        await rig.drained([[rig.topic('amounts'), 1]])
         await add()
         await rig.drained([[rig.topic('amounts'), 1]])
         expect((await rig.read(rig.topic('totals'))).map(({ key, value }) => `${textOf(key)} ${textOf(value)}`)).toEqual([

@@ -44,7 +44,7 @@ verify-bugs: install ## Bugs planted into real workers: which check of the verif
 	@node test/support/proof/hunt-bugs.ts "only=$(ONLY)"
 
 chaos: install ## Three brokers, four workers and random faults for MINUTES=5, then the whole verifier; SEED=n does it again, RATE=n orders a second
-	@MINUTES=$(MINUTES) SEED=$(SEED) RATE=$(RATE) node test/chaos/main.ts
+	@MINUTES=$(MINUTES) SEED=$(SEED) RATE=$(RATE) BUG="$(BUG)" node test/chaos/main.ts
 
 bench: install ## Millrace against Kafka Streams, on one broker: ONLY=name,... (see --list), ROUNDS=n
 	@node test/benchmark/kappa/main.ts --only=$(ONLY) --rounds=$(ROUNDS)

@@ -11,6 +11,7 @@ import type { WorkerStatus } from '../../libs/runtime/worker/status.ts'
 const STATUS_WITHIN_MS = 3_000
 const RESTART_PAUSE_MS = 1_000
 const SHUTDOWN_MS = 10_000
+const DISKS = 3
 
 export interface Life {
   readonly worker: EngineWorker
@@ -55,7 +56,12 @@ export class ChaosWorker {
 
   /** Three disks go round, so that an old one comes back with old state. */
   changeDisk(): void {
-    this.#disk = (this.#disk + 1) % 3
+    this.#disk = (this.#disk + 1) % DISKS
+  }
+
+  /** Seats on the disks that it does not use now. */
+  get otherSeats(): readonly string[] {
+    return Array.from({ length: DISKS }, (_, disk) => `worker-${this.index}-disk-${disk}`).filter((seat) => seat !== this.seat)
   }
 
   up(): void {

@@ -1,4 +1,4 @@
-/** `make chaos MINUTES=n [SEED=n] [RATE=n]`. */
+/** `make chaos MINUTES=n [SEED=n] [RATE=n] [BUG=name]`. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { stopLocalCluster } from '../../deploy/local-kafka/local-cluster.ts'
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   })
   let passed = false
   try {
-    const report = await runChaos({ kafka, events, seed, minutes, rate })
+    const report = await runChaos({ kafka, events, seed, minutes, rate, bug: process.env['BUG'] })
     passed = report.passed
     writeFileSync(join(directory, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
     writeFileSync(join(directory, 'report.txt'), `${reportText(report)}\n`)

@@ -16,6 +16,9 @@ import { Lanes } from './lanes.ts'
 import { errorsOf, faultCounts, rebalancesOf, resources, restoresOf, transactionsOf, unhandledOf } from './report.ts'
 import type { LifeFacts, Report } from './report.ts'
 import { planFaults } from './schedule.ts'
+import { dumpStores } from '../support/proof/stores.ts'
+import type { StoreDump } from '../support/proof/stores.ts'
+import { environmentOf } from '../support/proof/prove.ts'
 import { verdictOf } from '../support/proof/verdict.ts'
 import type { Check } from '../support/proof/check.ts'
 import type { Verdict } from '../support/proof/verdict.ts'
@@ -47,15 +50,18 @@ export interface ChaosRequest {
   readonly minutes: number
   /** Orders a second. */
   readonly rate: number
+  /** One of simulation/planted-bugs.ts in all workers. Default: none. */
+  readonly bug?: string | undefined
 }
 
-export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequest): Promise<Report> {
+export async function runChaos({ kafka, events, seed, minutes, rate, bug }: ChaosRequest): Promise<Report> {
   const { say } = events
   let passed = false
   const rig = await EngineRig.open({
     brokers: kafka.brokers,
     module: 'test/support/proof/topology.ts',
     topics: { orders: PARTITIONS, chains: PARTITIONS, regions: PARTITIONS, windows: PARTITIONS },
+    environment: environmentOf(bug),
   })
   const workers: ChaosWorker[] = []
   const outside = kafkaLog({ brokers: kafka.brokers, clientId: 'chaos', requestTimeoutMs: REQUEST_TIMEOUT_MS })
@@ -75,8 +81,8 @@ export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequ
     const stallMs = watch.longestStallMs
     const failure = await quiet(rig, workers, feed, say)
     await watch.close()
-    const request = { rig, workers, tasks: TASKS, say }
-    const { checks, committed } = await verdictOf(request).catch(notVerified)
+    const copies = await oldCopies(rig, workers)
+    const { checks, committed } = await verdictOf({ rig, workers, tasks: TASKS, copies, say }).catch(notVerified)
     const lives = workers.flatMap((worker) => worker.lives.map((life) => factsOf(life.name, life.worker.lines, life.worker.text)))
     const unhandled = unhandledOf(lives)
     passed = failure.length === 0 && unhandled.length === 0 && checks.every((one) => one.passed)
@@ -106,6 +112,14 @@ export async function runChaos({ kafka, events, seed, minutes, rate }: ChaosRequ
     await Promise.all(workers.map((worker) => worker.proxy.close()))
     await outside.close()
   }
+}
+
+/** What lies on disks that are out of use; one that a fault has damaged cannot be opened, and would be wiped. */
+async function oldCopies(rig: EngineRig, workers: readonly ChaosWorker[]): Promise<StoreDump[]> {
+  const found: StoreDump[] = []
+  for (const seat of workers.flatMap(({ otherSeats }) => otherSeats))
+    found.push(...(await dumpStores(join(rig.directory, seat), () => undefined)))
+  return found
 }
 
 const notVerified = (error: unknown): Verdict => ({

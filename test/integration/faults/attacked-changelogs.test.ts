@@ -115,7 +115,7 @@ describe('records of a changelog that are deleted', () => {
       const third = start()
       const [line] = await third.untilSaid('must be rebuilt from')
       expect(line).toMatchObject({ code: 'MR5014', level: 'error' })
-      expect(line?.msg).toContain(`${changelog()}`)
+      expect(line?.msg).toContain(changelog())
       expect(line?.msg).toContain('new version')
       await add(1)
       await processed(1)

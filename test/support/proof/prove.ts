@@ -15,6 +15,7 @@ const RATE = 300
 
 export interface ProofRequest {
   readonly brokers: readonly string[]
+  /** Even: each task has a standby copy at the other worker. */
   readonly seed: number
   /** Its name in simulation/planted-bugs.ts; undefined or empty: the engine as it is. */
   readonly bug?: string | undefined
@@ -28,7 +29,9 @@ export interface Proof extends Verdict {
 
 export async function prove({ brokers, seed, bug, say }: ProofRequest): Promise<Proof> {
   const topics = { orders: PARTITIONS, chains: PARTITIONS, regions: PARTITIONS, windows: PARTITIONS }
-  const rig = await EngineRig.open({ brokers, module: 'test/support/proof/topology.ts', topics, environment: environmentOf(bug) })
+  const standbys = { MILLRACE_STANDBY_REPLICAS: String(seed % 2 === 0 ? 1 : 0) }
+  const environment = { ...standbys, ...environmentOf(bug) }
+  const rig = await EngineRig.open({ brokers, module: 'test/support/proof/topology.ts', topics, environment })
   let passed = false
   try {
     const { workers, kills, copies } = await runUnderKills({

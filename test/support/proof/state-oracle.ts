@@ -1,7 +1,6 @@
 /** What the oracle says of the state of each step, as tables that can be compared with a store or a changelog. Pure. */
-import { decodeStored } from '../../../libs/dataflow/state-version.ts'
 import type { Expected } from './oracle.ts'
-import { timedOf, valuesOf } from './stores.ts'
+import { decoded, timedOf, valuesOf } from './stores.ts'
 
 /** `cell entry` → what stands there. */
 export type StateTable = ReadonlyMap<string, string>
@@ -22,7 +21,7 @@ export const foundState: Readonly<Record<Step, (entries: Entries) => StateTable>
   chain: (entries) => new Map([...rows('last', valuesOf(entries, 'last')), ...rows('quiet', timersIn(entries))]),
   region: (entries) => rows('last', valuesOf(entries, 'last')),
   'ten-seconds': (entries) =>
-    rows('open', new Map(timedOf(entries, 'open').map(({ time, key, value }) => [`${time} ${key}`, decodeStored(value).value]))),
+    rows('open', new Map(timedOf(entries, 'open').map(({ time, key, value }) => [`${time} ${key}`, decoded(value)]))),
 }
 
 const rows = (cell: string, values: ReadonlyMap<string, unknown>): Map<string, string> =>

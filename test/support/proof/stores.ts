@@ -78,7 +78,16 @@ function changelogKey(cell: string, kind: CellKind, { key, name, time }: Inspect
 
 /** The values of a value cell by key, as the topology wrote them. `entries`: of a store or of a changelog, in base64. */
 export const valuesOf = (entries: Iterable<readonly [key: string, value: string]>, cell: string): ReadonlyMap<string, unknown> =>
-  new Map(entriesOf(entries, cell).map(([entry, value]) => [keyText(entry), decodeStored(value).value]))
+  new Map(entriesOf(entries, cell).map(([entry, value]) => [keyText(entry), decoded(value)]))
+
+/** Bytes that nothing can be made of are a difference like any other. */
+export function decoded(value: Uint8Array): unknown {
+  try {
+    return decodeStored(value).value
+  } catch {
+    return `undecodable: ${base64(value)}`
+  }
+}
 
 export interface TimedEntry {
   readonly time: number

@@ -36,7 +36,7 @@ interface Measured {
 
 const keys = 10_000
 const full: Pace = { shares: [0.1, 0.5, 0.8], rounds: 2, heatMs: 10_000, warmUpMs: 3_000, measuredMs: 12_000 }
-const quick: Pace = { shares: undefined, rounds: 1, heatMs: 4_000, warmUpMs: 2_000, measuredMs: 4_000 }
+const quick: Pace = { shares: undefined, rounds: 1, heatMs: 3_000, warmUpMs: 2_000, measuredMs: 4_000 }
 const fixedPerSecond = 10_000
 
 export const latency: Scenario = {

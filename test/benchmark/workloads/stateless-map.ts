@@ -16,7 +16,7 @@ export default workload({
   title: 'filter and map, no state, 100 B JSON',
   peer: 'StatelessMap',
   full: { records: 2_000_000, keys: 100_000 },
-  quick: { records: 400_000, keys: 100_000 },
+  quick: { records: 300_000, keys: 100_000 },
   plan: (size) => {
     const tally = new Tally({ count: size.keys, nameOf: accountName })
     return {

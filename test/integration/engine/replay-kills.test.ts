@@ -120,40 +120,42 @@ for (const stages of [1, 2] as const) {
       )
     }
 
-    it.each(switches.map((kill, index) => [`${kill.who} at ${kill.point}${kill.fence ? ', --fence' : ''}`, kill, index] as const))(
-      'promote or roll back: %s',
-      async (_, kill, index) => {
-        const begun = performance.now()
-        rig.feed.start()
-        await rig.feed.more(200)
-        const live = await rig.live()
-        const to = live === 1 ? 2 : 1
-        const action = to === 2 ? 'promote' : 'rollback'
-        await rig.shadow(to)
-        const words = ['--max-lag=2000', '--max-pause=15s', ...(index % 2 === 0 ? ['--keep-warm'] : [])]
-        if (kill.fence) {
-          // What is between the stages only its own workers can finish.
-          await rig.feed.stop()
-          await rig.expectExact(`before ${kill.point}`)
-          words.push('--fence')
-        }
-        if (kill.who === 'command') await killCommand(rig, { ...kill, action }, to, words)
-        else await killWorker(rig, { ...kill, action }, kill.who === 'live' ? live : to, to)
-        const decided = await rig.live()
-        const tries = decided === to ? 0 : await rig.untilLive(action, to, kill.fence ? ['--fence'] : [])
-        // Given once more, it changes nothing.
-        if (kill.who === 'command') {
-          const again = await rig.command(action, to, { words: ['--max-lag=2000'] })
-          expect(again.err).toContain('MR2061')
-          expect(await rig.live()).toBe(to)
-        }
-        rig.feed.start()
-        await rig.feed.more(200)
-        const compared = await rig.expectExact(`${kill.who} at ${kill.point}`)
-        done(kill, begun, `given ${tries} times again, ${compared} results once, v${to} is live`)
-      },
-      KILL_MS,
-    )
+    for (const [index, kill] of switches.entries()) {
+      it(
+        `promote or roll back: ${kill.who} at ${kill.point}${kill.fence ? ', --fence' : ''}`,
+        async () => {
+          const begun = performance.now()
+          rig.feed.start()
+          await rig.feed.more(200)
+          const live = await rig.live()
+          const to = live === 1 ? 2 : 1
+          const action = to === 2 ? 'promote' : 'rollback'
+          await rig.shadow(to)
+          const words = ['--max-lag=2000', '--max-pause=15s', ...(index % 2 === 0 ? ['--keep-warm'] : [])]
+          if (kill.fence) {
+            // What is between the stages only its own workers can finish.
+            await rig.feed.stop()
+            await rig.expectExact(`before ${kill.point}`)
+            words.push('--fence')
+          }
+          if (kill.who === 'command') await killCommand(rig, { ...kill, action }, to, words)
+          else await killWorker(rig, { ...kill, action }, kill.who === 'live' ? live : to, to)
+          const decided = await rig.live()
+          const tries = decided === to ? 0 : await rig.untilLive(action, to, kill.fence ? ['--fence'] : [])
+          // Given once more, it changes nothing.
+          if (kill.who === 'command') {
+            const again = await rig.command(action, to, { words: ['--max-lag=2000'] })
+            expect(again.err).toContain('MR2061')
+            expect(await rig.live()).toBe(to)
+          }
+          rig.feed.start()
+          await rig.feed.more(200)
+          const compared = await rig.expectExact(`${kill.who} at ${kill.point}`)
+          done(kill, begun, `given ${tries} times again, ${compared} results once, v${to} is live`)
+        },
+        KILL_MS,
+      )
+    }
 
     for (const kill of once.filter(({ action }) => action === 'drop')) {
       it(

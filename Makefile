@@ -37,7 +37,7 @@ simulate: install ## Seeded runs of the whole engine in memory: SCHEDULES=n from
 simulate-bugs: install ## Bugs planted into the engine: in how many schedules the simulation finds each of them
 	@node test/support/simulation/hunt-bugs.ts
 
-verify: install ## One broker, two workers killed with -9 at fail-points, and the whole verifier (about a minute); SEED=n does it again, BUG=name plants one
+verify: install ## One broker, two workers killed with -9 at fail-points, and the whole verifier (two minutes); SEED=n does it again, BUG=name plants one
 	@SEED=$(SEED) BUG="$(BUG)" node test/support/proof/verify.ts
 
 verify-bugs: install ## Bugs planted into real workers: which check of the verifier finds each of them (half an hour); ONLY=words of a name

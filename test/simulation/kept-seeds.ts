@@ -32,4 +32,10 @@ export const keptSeeds: readonly KeptSeed[] = [
     found: 'the last worker fails to start when all is calm, and nobody works',
     heldBy: 'none: the simulator started no other',
   },
+  {
+    seed: 27_015,
+    found: 'a task is acquired for ever, since its store is in use',
+    heldBy: 'none: the simulator let a dead worker open the store of its heir',
+  },
+  { seed: 35_244, found: 'as 27015, a moment later', heldBy: 'none: as 27015' },
 ]

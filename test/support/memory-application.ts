@@ -65,6 +65,18 @@ const STEPS_MAX = 50_000
 /** Requests may be on their way although nobody waits for time. */
 const IDLE_TURNS_MAX = 20
 
+/** Of a process that may be dead: its code still runs here, and must neither hold nor wipe what its heir on that disk has. */
+function disksOf(stores: StoreHome, isDead: () => boolean): StoreHome {
+  // At once where it lives: between a look and the opening nobody may die.
+  const whileAlive = <T>(use: () => Promise<T>): Promise<T> => (isDead() ? new Promise<never>(() => undefined) : use())
+  return {
+    open: (task) => whileAlive(() => stores.open(task)),
+    wipe: (task) => whileAlive(() => stores.wipe(task)),
+    list: () => stores.list(),
+    close: () => stores.close(),
+  }
+}
+
 export class MemoryApplication {
   readonly clock: ManualClock
   readonly log: MemoryLog
@@ -114,7 +126,7 @@ export class MemoryApplication {
     const worker = new Worker({
       plan: request.release === undefined ? this.plan : planOf(request.release),
       log: request.seenAs?.(connection) ?? connection,
-      stores: request.stores ?? home,
+      stores: disksOf(request.stores ?? home, () => seat.killed),
       clock: this.clock,
       settings: { ...this.#settings, ...request.settings },
       id: connection.name,

@@ -56,8 +56,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'libs/runtime/task/task-run.ts',
-        find: `      case 'marker':\n        if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()`,
-        replace: `      case 'marker':`,
+        find: `        if (time.mark(queue.index, item.task, item.watermark)) this.#timeMoved()`,
+        replace: '',
       },
     ],
   },

@@ -118,6 +118,8 @@ export interface TaskHost {
   readonly partition: number
   /** Default: nobody looks, which costs nothing. */
   readonly tap?: Tap
+  /** Results say where they come from, so that a switch can compare them (engine.md 6.2). Default: they do not. */
+  readonly tellsOrigins?: boolean
   store(step: string): StoreCells
   /** Current number of partitions of an output (index in `outputs`). */
   partitionsOf(output: number): number
@@ -174,6 +176,8 @@ export interface InputRecord {
   /** Event time. */
   readonly timestamp: number
   readonly headers: readonly Header[]
+  /** Of a repartition record: its value as it travelled, with the path of its origin. */
+  readonly travelled?: Uint8Array | undefined
 }
 
 /** A record that cannot be used: which part, and why. Thrown by `read`, before any effect on state. */

@@ -5,6 +5,7 @@ import { Fault } from '../faults/fault.ts'
 import { millisOf } from './event-time.ts'
 import type { AnyFormat } from './format.ts'
 import { none } from './formats.ts'
+import { trailerBytes } from './operators/origin.ts'
 import { keyCodecOf } from './key-bytes.ts'
 import type { KeyCodec } from './key-bytes.ts'
 import { RecordRefused } from './plan.ts'
@@ -20,8 +21,18 @@ class DecodedRecord implements InputRecord {
   readonly value: unknown
   readonly timestamp: number
   readonly headers: readonly Header[]
+  readonly travelled: Uint8Array | undefined
 
-  constructor(input: number, partition: number, raw: RawRecord, key: unknown, keyBytes: KeyBytes, value: unknown, timestamp: number) {
+  constructor(
+    input: number,
+    partition: number,
+    raw: RawRecord,
+    key: unknown,
+    keyBytes: KeyBytes,
+    value: unknown,
+    timestamp: number,
+    travelled?: Uint8Array,
+  ) {
     this.input = input
     this.partition = partition
     this.offset = raw.offset
@@ -30,6 +41,7 @@ class DecodedRecord implements InputRecord {
     this.value = value
     this.timestamp = timestamp
     this.headers = raw.headers
+    this.travelled = travelled
   }
 }
 
@@ -182,7 +194,8 @@ export class RepartitionReader implements SourceReader {
       throw refused('key', this.#format, error)
     }
     try {
-      return new DecodedRecord(input, partition, raw, key, keyBytes, decodeStructured(raw.value), raw.timestamp)
+      const value = decodeStructured(raw.value, trailerBytes(raw.value))
+      return new DecodedRecord(input, partition, raw, key, keyBytes, value, raw.timestamp, raw.value)
     } catch (error) {
       throw new RecordRefused('value', `not the structured form: ${messageOf(error)}`, error)
     }

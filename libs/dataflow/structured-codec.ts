@@ -52,21 +52,29 @@ function isPlainObject(value: object, depth: number): boolean {
 /** Throws TypeError for what would not come back as it was: functions, symbols, class instances, circles. */
 export function encodeStructured(value: unknown): Uint8Array {
   if (isJsonPlain(value)) return Buffer.from(JSON.stringify(value), 'utf8')
-  const text = JSON.stringify(toTagged(value))
-  const encoded = Buffer.allocUnsafe(1 + Buffer.byteLength(text))
-  encoded[0] = TAGGED
-  encoded.write(text, 1, 'utf8')
+  return encodeStructuredWithRoom(value, 0)
+}
+
+/** `encodeStructured` with so many bytes left free behind it. */
+export function encodeStructuredWithRoom(value: unknown, room: number): Uint8Array {
+  const plain = isJsonPlain(value)
+  const text = JSON.stringify(plain ? value : toTagged(value))
+  const start = plain ? 0 : 1
+  const encoded = Buffer.allocUnsafe(start + Buffer.byteLength(text) + room)
+  if (!plain) encoded[0] = TAGGED
+  encoded.write(text, start, 'utf8')
   return encoded
 }
 
-export function decodeStructured(bytes: Uint8Array): unknown {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** `behind`: bytes at the end that do not belong to it. */
+export function decodeStructured(bytes: Uint8Array, behind = 0): unknown {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength - behind)
   if (bytes[0] === TAGGED) return fromTagged(JSON.parse(buffer.toString('utf8', 1)))
   return JSON.parse(buffer.toString('utf8'))
 }
 
 /** For cells of state. */
-export const structuredCodec: Codec<unknown> = { encode: encodeStructured, decode: decodeStructured }
+export const structuredCodec: Codec<unknown> = { encode: encodeStructured, decode: (bytes) => decodeStructured(bytes) }
 
 /** A value of its own: user code may change the other one in place. */
 export const copyOf = (value: unknown): unknown =>

@@ -23,13 +23,17 @@ const PARTITIONS = 2
 const MINUTE = 60_000
 const PAGES = ['a', 'b', 'c']
 const LATENESS = [0, 30, 90]
+const STAGES = [1, 2, 2, 3]
 const STEPS: readonly SwitchStep[] = ['opened', 'live-halted', 'cut', 'new-halted', 'decided']
 
-/** One stage or two; events and finals; each version with a lateness of its own. */
+/** One stage to three; events and finals; each version with stages and a lateness of its own. */
 const shop = (stages: number, version: number, latenessSeconds: number): Topology =>
   topology('shop', { version }, (flow) => {
     const input = flow.stream(clicks, { eventTime: (click) => click.at })
-    const keyed = stages === 1 ? input : input.keyBy('page', (click) => click.page)
+    let keyed = input
+    // Another key, so that records of one source partition are spread over the tasks between.
+    if (stages === 3) keyed = keyed.keyBy('time', (click) => String(click.at))
+    if (stages > 1) keyed = keyed.keyBy('page', (click) => click.page)
     keyed.map((click) => ({ at: click.at })).to(seen)
     keyed
       .window('minute', tumbling(minutes(1)), { lateness: seconds(latenessSeconds) })
@@ -67,10 +71,10 @@ class Life {
   }
 
   async run(): Promise<SwitchLife> {
-    const stages = this.#pick([1, 2])
+    const stages = [this.#pick(STAGES), this.#pick(STAGES)] as const
     const [old, next] = [this.#pick(LATENESS), this.#pick(LATENESS)]
-    this.#versions = [shop(stages, 1, old), shop(stages, 2, next)]
-    this.#story.push(`${stages} stages, lateness ${old} and ${next} s`)
+    this.#versions = [shop(stages[0], 1, old), shop(stages[1], 2, next)]
+    this.#story.push(`${stages.join(' and ')} stages, lateness ${old} and ${next} s`)
     this.#world = await TwoVersions.open(...this.#versions, {
       partitions: PARTITIONS,
       settings: { sessionTimeoutMs: 2_000, heartbeatIntervalMs: 500, transactionTimeoutMs: 2_000 },
@@ -151,7 +155,7 @@ class Life {
     for (let n = 0; n < (twice ? 2 : 1); n += 1) {
       const diesAt = this.#random() < 0.3 ? this.#pick(STEPS) : undefined
       const request: Pick<SwitchRequest, 'fence' | 'decide' | 'purpose'> = {
-        fence: this.#random() < 0.2 && this.#story[0]?.startsWith('1') === true,
+        fence: this.#random() < 0.3,
         ...(this.#random() < 0.2
           ? { decide: 'abandon', purpose: 'verify' }
           : { decide: 'flip', purpose: to === 1 ? 'rollback' : 'promote' }),

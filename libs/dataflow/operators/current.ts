@@ -6,6 +6,7 @@ import { fromKeyBytes, toKeyBytes } from '../cells.ts'
 import type { KeyBytes } from '../cells.ts'
 import type { Header, InputRecord } from '../plan.ts'
 import type { Meta } from '../records.ts'
+import { Origin, placeOf } from './origin.ts'
 
 export const NO_HEADERS: readonly Header[] = Object.freeze([])
 const NO_HEADER_MAP: ReadonlyMap<string, Uint8Array> = new Map()
@@ -39,6 +40,11 @@ export class Current implements Meta<unknown> {
   readonly #ownPartition: number
   #topic = NO_TOPIC
   #offset = NO_OFFSET
+  #input = 0
+  #travelled: Uint8Array | undefined
+  readonly #origin = new Origin()
+  /** Of each input, by partition. */
+  readonly #places: number[][] = []
 
   /** `topics`: names of the inputs. */
   constructor(topics: readonly string[], partition: number) {
@@ -61,6 +67,8 @@ export class Current implements Meta<unknown> {
     this.#written = 0
     this.#topic = this.#topics[record.input] ?? NO_TOPIC
     this.#offset = record.offset
+    this.#input = record.input
+    this.#travelled = record.travelled
   }
 
   /** Takes in hand what no single record causes. `identity`: what tells it from all others, the same in every version (engine.md 6.2). */
@@ -75,6 +83,25 @@ export class Current implements Meta<unknown> {
     this.#written = 0
     this.#topic = NO_TOPIC
     this.#offset = NO_OFFSET
+  }
+
+  /** Of the result that is written next. */
+  get index(): number {
+    return this.#written
+  }
+
+  /** Of what is in hand. What time has fired has none, but an identity. */
+  origin(): Origin {
+    const origin = this.#origin
+    if (this.#offset === NO_OFFSET) origin.none()
+    else if (this.#travelled !== undefined) origin.repartition(this.#travelled)
+    else origin.external(this.#place(), this.#offset)
+    return origin
+  }
+
+  #place(): number {
+    const places = (this.#places[this.#input] ??= [])
+    return (places[this.partition] ??= placeOf(this.#topic, this.partition))
   }
 
   /** Headers of the result that is written now: those of the record, and the identity of what was fired by time here or in a stage before. */

@@ -7,10 +7,11 @@ import type { KeyCodec } from '../key-bytes.ts'
 import { none } from '../formats.ts'
 import { partitionOf } from '../murmur2.ts'
 import { RecordRefused } from '../plan.ts'
-import type { StepCounters, TaskHost } from '../plan.ts'
-import { encodeStructured } from '../structured-codec.ts'
+import type { Header, StepCounters, TaskHost } from '../plan.ts'
+import { encodeStructured, encodeStructuredWithRoom } from '../structured-codec.ts'
 import type { Current } from './current.ts'
 import type { ChangeReceiver, Receiver } from './operator.ts'
+import { ORIGIN, TRAILER_END_BYTES, writeTrailer } from './origin.ts'
 import { promised } from './stateless.ts'
 
 export interface SinkParts {
@@ -54,7 +55,7 @@ class Writer {
       encoded,
       current.timestamp,
       current.stamp,
-      current.outgoingHeaders(),
+      host.tellsOrigins === true ? withOrigin(current) : current.outgoingHeaders(),
     )
     counters.results += 1
   }
@@ -73,6 +74,22 @@ class Writer {
       throw error
     }
   }
+}
+
+function withOrigin(current: Current): readonly Header[] {
+  const path = current.origin().path(current.index)
+  const headers = current.outgoingHeaders()
+  return path === undefined ? headers : [...headers, [ORIGIN, path]]
+}
+
+function encodeTravelling(value: unknown, current: Current): Uint8Array {
+  const origin = current.origin()
+  const size = origin.bytesOf(current.index)
+  if (size === 0) return encodeStructured(value)
+  const room = size + TRAILER_END_BYTES
+  const encoded = encodeStructuredWithRoom(value, room)
+  writeTrailer(encoded, encoded.length - room, origin, current.index)
+  return encoded
 }
 
 export class SinkOperator implements Receiver {
@@ -128,7 +145,7 @@ export class RepartitionWriter {
       this.#output,
       partition,
       fromKeyBytes(key),
-      encodeStructured(value),
+      encodeTravelling(value, current),
       current.timestamp,
       current.stamp,
       current.outgoingHeaders(),

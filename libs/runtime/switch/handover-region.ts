@@ -9,17 +9,19 @@ import type { HandoverRange, SharedState } from './shared-state.ts'
 import type { SharedContext } from './shared-topic.ts'
 import type { CommitTail } from './version-records.ts'
 
+/** `earliest`: from this event time on they have to be compared anyway. */
 export async function handoverRanges(
   context: SharedContext,
   state: SharedState,
   live: CommitTail,
   next: CommitTail,
+  earliest: number,
 ): Promise<HandoverRange[]> {
   const facts = state.versions.get(next.of.version)?.facts
   const sinks = (facts?.sinks ?? []).filter((sink) => !sink.table)
   if (sinks.length === 0) return []
   const closeMs = Math.max(facts?.closeMs ?? 0, state.versions.get(live.of.version)?.facts.closeMs ?? 0)
-  const since = firedForSure(live, next) - closeMs - 1
+  const since = Math.min(firedForSure(live, next) - closeMs - 1, earliest)
   const partitions = sinks.flatMap(({ topic, shadow, partitions: count }) =>
     Array.from({ length: count }, (_, partition) => ({ real: { topic, partition }, shadow: { topic: shadow, partition } })),
   )

@@ -16,7 +16,8 @@ import { roleOf } from './shared-state.ts'
 import type { EndedSwitch, OpenSwitch, Purpose, SharedState } from './shared-state.ts'
 import { readShared, writeShared } from './shared-topic.ts'
 import type { SharedContext } from './shared-topic.ts'
-import { undrainedRecords } from './undrained.ts'
+import { undrainedOf } from './undrained.ts'
+import type { Undrained } from './undrained.ts'
 import { CommitTail, externalPositions, tasksOfVersion } from './version-records.ts'
 import { lowestWatermark } from './version-switch.ts'
 
@@ -127,17 +128,16 @@ async function bringToHalt(
     }
     if (!(await live.until(() => isHalted(live, open.s), left()))) return notHalted(context, open, live, open.from)
     request.onStep('live-halted', `v${open.from}`)
-    if (request.fence) {
-      const left = await undrainedRecords(context, live)
-      if (left > 0) return undrained(context, open, left)
-    }
+    // Also without --fence: a command that was killed may have fenced it.
+    const undrained = await undrainedOf(context, live, open.s)
+    if (request.decide === 'flip' && undrained.unnamed > 0 && (await hasEvents(context, open.to))) return unnamed(context, open, undrained)
     const cut = await writeCut(context, open, live)
     request.onStep('cut', `${Object.keys(cut).length} partitions`)
     if (!(await next.until(() => isHalted(next, open.s), left()))) return notHalted(context, open, next, open.to)
     request.onStep('new-halted', `v${open.to}`)
     const beyond = await readBeyond(context, next, cut)
     if (beyond !== undefined) return beyond
-    if (request.decide === 'flip') await writeHandover(context, open, live, next)
+    if (request.decide === 'flip') await writeHandover(context, open, live, next, undrained)
     await request.beforeDecision?.({ s: open.s, live, next })
     return undefined
   } catch (error) {
@@ -173,12 +173,18 @@ function notHalted({ application }: SharedContext, open: OpenSwitch, tail: Commi
   )
 }
 
-const undrained = ({ application }: SharedContext, open: OpenSwitch, left: number): Fault =>
+const unnamed = ({ application }: SharedContext, open: OpenSwitch, { unnamed: count }: Undrained): Fault =>
   new Fault(
     'MR2068',
     'stop',
-    `v${open.from} of ${application} has at least ${left} records on their way between its stages, which nobody but its own workers can finish: their results would be lost. The switch was abandoned. Start a worker of v${open.from}, and promote without --fence when it has caught up`,
+    `v${open.from} of ${application} has ${count} records on their way between its stages that cannot be told from others (updates of a table that were put together at a commit, or records of an older release): which results of v${open.to} are missing cannot be decided. The switch was abandoned. Start a worker of v${open.from}, and promote without --fence when it has caught up`,
   )
+
+/** Tables converge by their differences, whatever was on its way. */
+async function hasEvents(context: SharedContext, version: number): Promise<boolean> {
+  const sinks = (await readShared(context)).versions.get(version)?.facts.sinks ?? []
+  return sinks.some((sink) => !sink.table)
+}
 
 /** The positions at which the live version stands, copied from its commit records, which cannot change before a decision. */
 async function writeCut(context: SharedContext, open: OpenSwitch, live: CommitTail): Promise<Readonly<Record<string, number>>> {
@@ -196,11 +202,17 @@ async function writeCut(context: SharedContext, open: OpenSwitch, live: CommitTa
 }
 
 /** Where the tasks of the new version look for results that one of the versions has given and the other has not. */
-async function writeHandover(context: SharedContext, open: OpenSwitch, live: CommitTail, next: CommitTail): Promise<void> {
-  const ranges = await handoverRanges(context, await readShared(context), live, next)
+async function writeHandover(
+  context: SharedContext,
+  open: OpenSwitch,
+  live: CommitTail,
+  next: CommitTail,
+  { ranges: undrained, since }: Undrained,
+): Promise<void> {
+  const ranges = await handoverRanges(context, await readShared(context), live, next, since)
   if (ranges.length === 0) return
   await writeShared(context, (now) =>
-    now.open?.s === open.s && now.open.handover === undefined ? { kind: 'handover', s: open.s, ranges } : undefined,
+    now.open?.s === open.s && now.open.handover === undefined ? { kind: 'handover', s: open.s, ranges, undrained } : undefined,
   )
 }
 

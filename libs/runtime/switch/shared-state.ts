@@ -47,6 +47,16 @@ export interface HandoverRange {
   readonly since?: number | undefined
 }
 
+/** Records of the old version between its stages, which its later stages have not processed: offsets from and until. */
+export interface UndrainedRange {
+  readonly topic: string
+  readonly partition: number
+  readonly from: number
+  readonly until: number
+  /** Those of another one mean nothing. */
+  readonly epoch: number
+}
+
 export interface Pacing {
   /** Records per second of the whole version while it shadows; undefined: as fast as it can. */
   readonly rate?: number | undefined
@@ -76,7 +86,12 @@ export type SharedRecord =
       readonly positions: Readonly<Record<string, number>>
       readonly watermark: number | undefined
     }
-  | { readonly kind: 'handover'; readonly s: number; readonly ranges: readonly HandoverRange[] }
+  | {
+      readonly kind: 'handover'
+      readonly s: number
+      readonly ranges: readonly HandoverRange[]
+      readonly undrained?: readonly UndrainedRange[] | undefined
+    }
   | { readonly kind: 'differences'; readonly s: number; readonly from: number; readonly until: number }
   | { readonly kind: 'decision'; readonly s: number; readonly decision: 'flip' | 'abandon'; readonly why: string; readonly at: number }
   | { readonly kind: 'give-up'; readonly version: number }
@@ -99,6 +114,8 @@ export interface OpenSwitch {
   readonly at: number
   readonly cut: Cut | undefined
   readonly handover: readonly HandoverRange[] | undefined
+  /** Empty where every stage has finished. */
+  readonly undrained: readonly UndrainedRange[]
   /** Where the new version's differences topic holds those of this switch. */
   readonly differences: { readonly from: number; readonly until: number } | undefined
 }
@@ -161,7 +178,7 @@ export function foldShared(state: SharedState, offset: number, record: SharedRec
       return { ...next, open: { ...next.open, cut: { positions: record.positions, watermark: record.watermark } } }
     case 'handover':
       if (next.open?.s !== record.s || next.open.handover !== undefined) return next
-      return { ...next, open: { ...next.open, handover: record.ranges } }
+      return { ...next, open: { ...next.open, handover: record.ranges, undrained: record.undrained ?? [] } }
     case 'differences':
       if (next.open?.s !== record.s || next.open.differences !== undefined) return next
       return { ...next, open: { ...next.open, differences: { from: record.from, until: record.until } } }
@@ -198,7 +215,7 @@ function withSwitch(state: SharedState, s: number, record: Extract<SharedRecord,
   const before = state.open === undefined ? state : decided(state, state.open, 'abandon', 'a newer switch took its place', at)
   return {
     ...before,
-    open: { s, from, to, purpose, pauseMsMax, keepWarm, at, cut: undefined, handover: undefined, differences: undefined },
+    open: { s, from, to, purpose, pauseMsMax, keepWarm, at, cut: undefined, handover: undefined, undrained: [], differences: undefined },
   }
 }
 

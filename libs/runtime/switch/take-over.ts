@@ -1,7 +1,8 @@
 /** What a task of the version that becomes live publishes and suppresses; read from the topics, whose ranges stand in the control topic. */
+import { ORIGIN } from '../../dataflow/operators/origin.ts'
 import { readRange } from '../acquire/range-reader.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Header, Log, OutgoingRecord, PartitionRecords, TopicPartition } from '../ports/log.ts'
+import type { Header, Log, LogRecord, OutgoingRecord, PartitionRecords, TopicPartition } from '../ports/log.ts'
 import { rangeOr } from '../acquire/restore.ts'
 import { partitionId } from '../ports/log.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
@@ -11,6 +12,7 @@ import { HANDED_OVER_HEADER, TASK_HEADER, givenResult, handoverOf, taskOf } from
 import type { GivenResult } from './handover.ts'
 import type { HandoverRange, SharedState } from './shared-state.ts'
 import { readDifference } from './table-differences.ts'
+import { OwedResults } from './undrained.ts'
 
 export interface TakeOverContext {
   readonly log: Log
@@ -41,18 +43,25 @@ export async function takeOver(context: TakeOverContext, record: CommitRecord, f
   const topics = new Set(task.outputs.flatMap((output) => (output.repartition ? [] : [output.topic])))
   const ranges = (shared.ended.get(s)?.handover ?? []).filter((range) => topics.has(range.topic))
   if (ranges.length === 0) return { ...NOTHING, publish: merged(differences) }
+  const owed = await OwedResults.read(context, flippedBy === undefined ? [] : (shared.ended.get(s)?.undrained ?? []))
   const real: GivenResult[] = []
   const shadow: GivenResult[] = []
+  const unpaid: GivenResult[] = []
   for (const range of ranges) {
     real.push(...(await readGiven(context, range, { topic: range.topic, partition: range.partition }, range.real)))
-    shadow.push(...(await readGiven(context, range, { topic: range.shadow, partition: range.partition }, range.inShadow)))
+    const shadowed = { topic: range.shadow, partition: range.partition }
+    shadow.push(...(await readGiven(context, range, shadowed, range.inShadow, (record) => owedResult(range, record, owed, unpaid))))
   }
   const { publish, suppress } = handoverOf(application.replace(/\.v\d+$/, ''), application, real, shadow)
   // What it cannot fire any more need not be suppressed.
   const fireable = watermarkOf(record) - task.subTopology.closeMs
   const times = new Map(real.map((one) => [one.what, one.record.timestamp]))
   const left = new Map([...suppress].filter(([what]) => (times.get(what) ?? Infinity) >= fireable))
-  const handedOver = publish.filter((one) => taskOf(one.record) === task.name).map((one) => published(one, s))
+  const handedOver = [...publish, ...unpaid]
+    .filter((one) => taskOf(one.record) === task.name)
+    // As they stand in the shadow topic.
+    .toSorted((a, b) => a.record.offset - b.record.offset)
+    .map((one) => published(one, s))
   return {
     handover: left.size > 0 ? s : undefined,
     publish: flippedBy === undefined ? [] : merged([...differences, ...handedOver]),
@@ -64,15 +73,28 @@ const published = ({ topic, partition, record }: GivenResult, s: number): Partit
   topic,
   partition,
   records: [
-    { ...record, headers: [...record.headers.filter(([name]) => name !== TASK_HEADER), [HANDED_OVER_HEADER, Buffer.from(String(s))]] },
+    {
+      ...record,
+      headers: [
+        ...record.headers.filter(([name]) => name !== TASK_HEADER && name !== ORIGIN),
+        [HANDED_OVER_HEADER, Buffer.from(String(s))],
+      ],
+    },
   ],
 })
+
+/** What a position of the input has caused: published where a stage of the old version owes it. */
+function owedResult({ topic, partition }: HandoverRange, record: LogRecord, owed: OwedResults, unpaid: GivenResult[]): void {
+  const path = record.headers.findLast(([name]) => name === ORIGIN)?.[1]
+  if (path !== undefined && owed.has(path)) unpaid.push({ what: '', topic, partition, record })
+}
 
 async function readGiven(
   context: TakeOverContext,
   range: HandoverRange,
   partition: TopicPartition,
   [from, until]: readonly [number, number],
+  onCaused: (record: LogRecord) => void = () => undefined,
 ): Promise<GivenResult[]> {
   const found: GivenResult[] = []
   // Retention may have passed the range since.
@@ -87,7 +109,8 @@ async function readGiven(
       for (const record of records) {
         if (record.timestamp < (range.since ?? -Infinity)) continue
         const given = givenResult(range.topic, range.partition, record)
-        if (given !== undefined) found.push(given)
+        if (given === undefined) onCaused(record)
+        else found.push(given)
       }
     },
   })

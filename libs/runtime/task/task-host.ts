@@ -53,6 +53,7 @@ export function instantiateProgram(
   const plain: readonly Header[] = Object.freeze(own)
   return task.subTopology.instantiate({
     partition: task.partition,
+    tellsOrigins: context.role === 'shadow',
     store: (step) => state.cells(step),
     partitionsOf: (output) => outputs[output]?.partitions ?? 1,
     now: () => clock.now(),

@@ -46,6 +46,8 @@ export interface SwitchLife {
   readonly story: readonly string[]
   readonly failures: readonly string[]
   readonly flips: number
+  /** Flips at which records stood between the stages of the old version. */
+  readonly owing: number
 }
 
 export async function switchLife(seed: number): Promise<SwitchLife> {
@@ -87,9 +89,9 @@ class Life {
     try {
       await this.#end()
     } catch (error) {
-      return { story: this.#story, failures: [String(error), ...this.#faults()], flips: 0 }
+      return { story: this.#story, failures: [String(error), ...this.#faults()], flips: 0, owing: 0 }
     }
-    return { story: this.#story, failures: await this.#failures(), flips: await this.#flips() }
+    return { story: this.#story, failures: await this.#failures(), ...(await this.#flips()) }
   }
 
   async close(): Promise<void> {
@@ -110,7 +112,8 @@ class Life {
   async #anything(): Promise<void> {
     const chance = this.#random()
     if (chance < 0.35) await this.#send(1 + Math.floor(this.#random() * 6))
-    else if (chance < 0.45) await this.#crash(this.#pick([1, 2]))
+    else if (chance < 0.42) await this.#crash(this.#pick([1, 2]))
+    else if (chance < 0.5) await this.#stuckBetweenStages()
     else if (chance < 0.85) await this.#switch(this.#random() < 0.4)
     else if (chance < 0.92) void this.#launch('abandon', async (context) => await abandonOpen(context, 'by hand'))
     else await this.#pass(3_000)
@@ -147,15 +150,40 @@ class Life {
     await this.#start(version)
   }
 
+  /** The live version's last stage fails from now on, while those before it go on; then somebody takes its place, or it is mended. */
+  async #stuckBetweenStages(): Promise<void> {
+    const live = (await this.#app.shared()).live ?? 1
+    const seat = this.#seats.get(live)
+    const release = this.#versions?.[live - 1]
+    if (seat === undefined || release === undefined) return
+    this.#story.push(`the last stage of v${live} fails`)
+    this.#app.app.kill(seat)
+    const goesUntil = 1 + Math.floor(this.#random() * 3)
+    let commits = 0
+    const probe = (task: string): void => {
+      // Some of what came gets through.
+      if (task === 'page.0' && ++commits > goesUntil) throw new Error('the last stage is broken')
+      if (task === 'page.1') throw new Error('the last stage is broken')
+    }
+    this.#seats.set(live, await this.#app.app.start({ release, probe }))
+    await this.#pass(2_500)
+    await this.#send(4 + Math.floor(this.#random() * 6))
+    await this.#pass(1_500)
+    if (this.#random() < 0.7) await this.#switch(false, true)
+    else await this.#crash(live)
+    await this.#pass(3_000)
+    if (this.#seats.get(live) !== undefined) await this.#crash(live)
+  }
+
   /** To the version that is not live. Two commands at the same moment are two calls of this. */
-  async #switch(twice: boolean): Promise<void> {
+  async #switch(twice: boolean, fenced = false): Promise<void> {
     const live = (await this.#app.shared()).live ?? 1
     const to = live === 1 ? 2 : 1
     await this.#command(`replay ${to}`, async (context) => await startReplay(context, to, {}, 1))
     for (let n = 0; n < (twice ? 2 : 1); n += 1) {
       const diesAt = this.#random() < 0.3 ? this.#pick(STEPS) : undefined
       const request: Pick<SwitchRequest, 'fence' | 'decide' | 'purpose'> = {
-        fence: this.#random() < 0.3,
+        fence: fenced || this.#random() < 0.3,
         ...(this.#random() < 0.2
           ? { decide: 'abandon', purpose: 'verify' }
           : { decide: 'flip', purpose: to === 1 ? 'rollback' : 'promote' }),
@@ -235,8 +263,9 @@ class Life {
     ]
   }
 
-  async #flips(): Promise<number> {
-    return [...(await this.#app.shared()).ended.values()].filter((one) => one.decision === 'flip').length
+  async #flips(): Promise<Pick<SwitchLife, 'flips' | 'owing'>> {
+    const flips = [...(await this.#app.shared()).ended.values()].filter((one) => one.decision === 'flip')
+    return { flips: flips.length, owing: flips.filter((one) => one.undrained.length > 0).length }
   }
 }
 

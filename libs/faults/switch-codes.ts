@@ -66,7 +66,7 @@ export const switchCodes: readonly FaultEntry[] = [
     code: 'MR2068',
     title: 'The place of the live version cannot be taken',
     story:
-      'A fenced switch needs to know where every task of the live version stands, and this one has never committed; or records are on their way between its stages that nobody but its own workers can finish. The switch was abandoned.',
+      'A fenced switch needs to know where every task of the live version stands, and this one has never committed; or updates of a table, or records of an older release, are on their way between its stages to results that are no table: nobody can tell which results they stand for. The switch was abandoned.',
     cure: 'Start a worker of the live version until it has finished, or promote without --fence.',
     example: 'orders.3 of the live version has never committed',
   },

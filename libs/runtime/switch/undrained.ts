@@ -51,7 +51,9 @@ export async function undrainedOf(context: SharedContext, live: CommitTail, s: n
 /** It has read the cut markers of this switch of all tasks that write there. */
 function isDrained({ cutsIn }: CommitRecord, id: string, s: number, live: CommitTail): boolean {
   const cuts = new Map(Object.entries(cutsIn[id] ?? {}))
-  const upstream = live.of.tasks.filter(({ subTopology }) => live.of.tasks.some((one) => one.subTopology === subTopology && cuts.has(one.name)))
+  const upstream = live.of.tasks.filter(({ subTopology }) =>
+    live.of.tasks.some((one) => one.subTopology === subTopology && cuts.has(one.name)),
+  )
   return upstream.length > 0 && upstream.every(({ name }) => cuts.get(name) === s)
 }
 

@@ -183,6 +183,29 @@ describe('versions side by side', () => {
     expect(sorted(await valuesIn('seen'))).toEqual(sorted([...range(0, 6, 'a:'), ...range(6, 12, 'b:')]))
   })
 
+  it('S7: refuses, and changes nothing, only where updates of a table that nobody can tell apart are on their way to events', async () => {
+    const changing = (version: number) =>
+      topology('staged', { version }, (flow) => {
+        const counts = flow.stream(clicks).count('count')
+        counts
+          .changes()
+          .keyBy('page', (change) => String(change.after))
+          .map((change) => `p${String(change.after)}`)
+          .to(seen)
+      })
+    world = await TwoVersions.open(changing(1), changing(2), { partitions: 2 })
+    await send(0, 6)
+    const { old } = await world.bothRun()
+    await dieBetweenTheStages(old)
+    await world.rest()
+    await expect(world.promote({ fence: true })).rejects.toMatchObject({ code: 'MR2068' })
+    expect(await world.role(1)).toBe('live')
+    await world.startOld()
+    await world.rest()
+    expect((await world.promote()).decision).toBe('flip')
+    expect(await valuesIn('seen')).toHaveLength(12)
+  })
+
   it('S10: a live version whose offsets were moved back cannot be switched to a shadow that is ahead', async () => {
     world = await TwoVersions.open(echo(1, 'a:'), echo(2, 'b:'), { partitions: 2 })
     await send(0, 6)

@@ -55,7 +55,7 @@ async function chooseStuck(one: EngineWorker, other: EngineWorker): Promise<read
   return await eventually(
     async () => {
       const tasks = [await tasksOf(one), await tasksOf(other)] as const
-      const has = (names: readonly string[], stage: string): boolean => names.some((name) => name.startsWith(stage))
+      const has = (names: readonly string[], stage: string): boolean => names.some((name) => name.includes(stage))
       if (tasks[0].length + tasks[1].length === 2 * PARTITIONS) {
         if (has(tasks[0], 'by-customer') && has(tasks[1], 'orders')) return [one, other]
         if (has(tasks[1], 'by-customer') && has(tasks[0], 'orders')) return [other, one]

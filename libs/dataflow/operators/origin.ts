@@ -71,13 +71,14 @@ export class Origin {
     const end = at + this.#bytes - INDEX_BYTES
     const from = this.#from
     if (from === undefined) {
-      writeNumber(target, at, 4, this.#place)
-      writeNumber(target, at + 4, 6, this.#offset)
+      writeUint32(target, at, this.#place)
+      writeUint16(target, at + 4, Math.floor(this.#offset / TWO_TO_32))
+      writeUint32(target, at + 6, this.#offset)
     } else {
       const start = from.length - END_BYTES - (end - at)
       for (let one = 0; one < end - at; one += 1) target[at + one] = from[start + one] as number // inside: the trailer's own length
     }
-    writeNumber(target, end, INDEX_BYTES, index)
+    writeUint16(target, end, index)
   }
 
   path(index: number): Uint8Array | undefined {
@@ -99,10 +100,15 @@ export function writeTrailer(bytes: Uint8Array, at: number, origin: Origin, inde
 
 export const TRAILER_END_BYTES = END_BYTES
 
-function writeNumber(target: Uint8Array, at: number, bytes: number, number: number): void {
-  let rest = number
-  for (let one = at + bytes - 1; one >= at; one -= 1) {
-    target[one] = rest % 256
-    rest = Math.floor(rest / 256)
-  }
+const TWO_TO_32 = 2 ** 32
+
+function writeUint16(target: Uint8Array, at: number, number: number): void {
+  target[at] = number >>> 8
+  target[at + 1] = number
+}
+
+/** The low 32 bits. */
+function writeUint32(target: Uint8Array, at: number, number: number): void {
+  writeUint16(target, at, number >>> 16)
+  writeUint16(target, at + 2, number & 0xff_ff)
 }

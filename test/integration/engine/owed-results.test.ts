@@ -46,7 +46,8 @@ async function send(count: number): Promise<void> {
 const seen = async (): Promise<Seen[]> =>
   // As the topology writes it.
   (await rig.read(rig.topic('seen'))).map(({ value }) => JSON.parse(textOf(value) ?? 'null') as Seen)
-const finals = async (): Promise<string[]> => (await rig.read(rig.topic('finals'))).map(({ key, value }) => `${textOf(key)} ${textOf(value)}`)
+const finals = async (): Promise<string[]> =>
+  (await rig.read(rig.topic('finals'))).map(({ key, value }) => `${textOf(key)} ${textOf(value)}`)
 
 const tasksOf = async (worker: EngineWorker): Promise<readonly string[]> => (await worker.status()).tasks.map((task) => task.name)
 

@@ -85,7 +85,10 @@ export class VersionSwitch {
 
   /** Of an external input partition: nothing at or behind it may be taken. */
   limitOf(id: string): number {
-    return this.role === 'shadow' && this.#liveReads.has(id) ? (this.#limits.get(id) ?? 0) : Infinity
+    if (this.role !== 'shadow') return Infinity
+    // Before the first look nobody knows how far the live version has come.
+    if (this.#gateOf === undefined) return 0
+    return this.#liveReads.has(id) ? (this.#limits.get(id) ?? 0) : Infinity
   }
 
   /** Of an external input partition that the live version does not read: nothing with a later event time may be taken. */

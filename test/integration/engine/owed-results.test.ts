@@ -95,7 +95,7 @@ describe('promote --fence of a version that died between its stages', () => {
       stuck.signal('SIGCONT')
       await send(CUSTOMERS * 40)
       await eventually(async () => expect((await seen()).length).toBeGreaterThanOrEqual(sent), 60_000, 200)
-      await stuck.untilSaid('v1 is retired and does nothing')
+      await eventually(async () => expect((await stuck.status()).tasks.map((task) => task.state)).toContain('retired'), 60_000, 200)
       const all = await seen()
       expect(all.map(({ id }) => id).toSorted((a, b) => a - b)).toEqual(Array.from({ length: sent }, (_, id) => id))
       expect(all.filter(({ by, id }) => by === 2 && id < 2_000).length).toBe(2_000 - given)

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { json, text, topic, topology, type } from 'millrace'
+import type { Log } from '../../../../libs/runtime/ports/log.ts'
 import type { Seat } from '../../../support/memory-application.ts'
 import { TwoVersions, writerOf } from '../../../support/two-versions.ts'
 
@@ -40,6 +41,12 @@ const valuesIn = async (name: string): Promise<string[]> => ((await world?.app.r
 const sorted = (texts: readonly string[]): string[] => texts.toSorted((a, b) => (a < b ? -1 : 1))
 const pagesOf = (texts: readonly string[]): string[] => sorted(texts.map((one) => /p\d+/.exec(one)?.[0] ?? one))
 const range = (from: number, until: number, mark: string): string[] => Array.from({ length: until - from }, (_, i) => `${mark}p${from + i}`)
+
+/** Of the object itself: its methods look into private fields. */
+function bound(target: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name, target)
+  return typeof value === 'function' ? (value.bind(target) as unknown) : value
+}
 
 describe('versions side by side', () => {
   it('makes the very first version live, and lets another one wait', async () => {
@@ -204,6 +211,33 @@ describe('versions side by side', () => {
     await world.rest()
     expect((await world.promote()).decision).toBe('flip')
     expect(await valuesIn('seen')).toHaveLength(12)
+  })
+
+  it('S7: a shadow waits while it is not known how far a dead live version has come', async () => {
+    world = await TwoVersions.open(echo(1, 'a:'), echo(2, 'b:'), { partitions: 2 })
+    await send(0, 6)
+    const old = await world.startOld()
+    await world.rest()
+    world.app.kill(old)
+    await send(6, 12)
+    const { clock } = world.app
+    let asked = 0
+    await world.startNew({
+      seenAs: (connection) => {
+        const committed: Log['admin']['committed'] = async (group, partitions) => {
+          if (group === 'echo.v1' && ++asked === 1) await clock.sleep(300)
+          return await connection.admin.committed(group, partitions)
+        }
+        const admin = new Proxy(connection.admin, { get: (all, name) => (name === 'committed' ? committed : bound(all, name)) })
+        return new Proxy(connection, { get: (all, name) => (name === 'admin' ? admin : bound(all, name)) })
+      },
+    })
+    await world.replay()
+    await world.rest()
+    expect(asked).toBeGreaterThan(0)
+    expect((await world.promote({ fence: true })).decision).toBe('flip')
+    await world.rest()
+    expect(sorted(await valuesIn('seen'))).toEqual(sorted([...range(0, 6, 'a:'), ...range(6, 12, 'b:')]))
   })
 
   it('S10: a live version whose offsets were moved back cannot be switched to a shadow that is ahead', async () => {

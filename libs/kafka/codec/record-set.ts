@@ -94,8 +94,10 @@ function decodeBatch(answer: Buffer, batch: BatchHeader, from: number, place: To
     const valueFrom = cursor
     const valueEnd = valueSize < 0 ? valueFrom : valueFrom + valueSize
     if (!(keyEnd <= recordEnd && valueEnd < recordEnd)) throw fail(`the key or value of record ${index} reaches beyond the record`)
-    if (bytes[valueEnd] === 0) headers = NO_HEADERS
-    else if (!sameBytes(bytes, headersFrom, headersEnd, valueEnd, recordEnd)) {
+    if (bytes[valueEnd] === 0) {
+      headers = NO_HEADERS
+      headersFrom = headersEnd
+    } else if (!sameBytes(bytes, headersFrom, headersEnd, valueEnd, recordEnd)) {
       headers = readHeaders(bytes, valueEnd, recordEnd, fail)
       headersFrom = valueEnd
       headersEnd = recordEnd

@@ -47,6 +47,12 @@ describe('a record batch', () => {
     )
   })
 
+  it('keeps the headers of each record where equal ones stand behind none', () => {
+    const headers: readonly Header[] = [['trace', Buffer.from('7')]]
+    const records = [headers, [], headers, headers, []].map((some) => ({ ...record('x'), headers: some }))
+    expect(decodeRecordSet(batches(0, records), 0, [], place).map(bare)).toEqual(records.map(bare))
+  })
+
   it('is split before it would be larger than the limit, and a record that is larger goes alone', () => {
     const records = [10, 10, 5_000, 10, 900, 900].map((size) => record('x'.repeat(size)))
     const options = { producerId: 1, producerEpoch: 0, baseSequence: 0, transactional: true, bytesMax: 1_000 }

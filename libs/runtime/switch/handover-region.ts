@@ -47,12 +47,16 @@ export async function handoverRanges(
   })
 }
 
-/** The lowest watermark of both versions' tasks; a task that has none in both has fired nothing by event time. */
+/**
+ * The lowest watermark of both versions' tasks. A task of both that has none in both has fired nothing by event time; one of a single version
+ * that has none may have all before it that the other version has fired elsewhere.
+ */
 function firedForSure(live: CommitTail, next: CommitTail): number {
   let lowest = Infinity
   for (const name of new Set([...live.records.keys(), ...next.records.keys()])) {
     const both = [live.records.get(name), next.records.get(name)].map(watermarkOf)
-    if (both.every((watermark) => watermark === -Infinity)) continue
+    const inBoth = live.records.has(name) && next.records.has(name)
+    if (inBoth && both.every((watermark) => watermark === -Infinity)) continue
     lowest = Math.min(lowest, ...both)
   }
   return lowest

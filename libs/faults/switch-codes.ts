@@ -71,6 +71,14 @@ export const switchCodes: readonly FaultEntry[] = [
     example: 'orders.3 of the live version has never committed',
   },
   {
+    code: 'MR2140',
+    title: 'The live version has not followed the flip that made it live',
+    story:
+      'A fenced switch was wanted from a version that became live a moment ago, and some of its tasks have not published yet what was handed over to them. Nobody else can do it later, so the switch was abandoned.',
+    cure: 'Let a worker of the live version run until its tasks are live (millrace replay status), and promote again.',
+    example: 'v2 of shop has become live, and page.0 did not follow yet',
+  },
+  {
     code: 'MR2072',
     title: 'Too many rows of tables would be published',
     story:

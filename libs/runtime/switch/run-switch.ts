@@ -56,6 +56,8 @@ export interface SwitchResult {
   readonly pauseMs: number | undefined
 }
 
+/** How long a version that has just become live may take to follow, before nobody takes its place, ms. Running tasks need much less. */
+const FOLLOW_BEFORE_FENCE_MS = 2_000
 /** How long the new live version may take to follow the decision before the command stops waiting for it, ms. */
 const FOLLOW_MS = 60_000
 
@@ -123,6 +125,8 @@ async function bringToHalt(
   const left = (): number => deadline - context.clock.monotonic()
   try {
     if (request.fence) {
+      const behind = await behindLastFlip(live, Math.min(left(), FOLLOW_BEFORE_FENCE_MS))
+      if (behind.length > 0) return notFollowed(context, open, behind)
       for (const task of live.of.tasks) await fenceTask(context, task, open.s)
       request.onStep('fenced', `${live.of.tasks.length} tasks of v${open.from}`)
     }
@@ -148,6 +152,20 @@ async function bringToHalt(
         })
   }
 }
+
+/** Who becomes live publishes what is handed over; a task whose place is taken before would never do it. */
+async function behindLastFlip(live: CommitTail, withinMs: number): Promise<readonly string[]> {
+  const behind = (): string[] => [...live.records].flatMap(([task, { role }]) => (role === 'live' ? [] : [task]))
+  await live.until(() => behind().length === 0, withinMs)
+  return behind()
+}
+
+const notFollowed = ({ application }: SharedContext, open: OpenSwitch, behind: readonly string[]): Fault =>
+  new Fault(
+    'MR2140',
+    'stop',
+    `v${open.from} of ${application} has become live, and ${behind.slice(0, 5).join(', ')} did not follow yet: what they are to publish at that flip would be lost. The switch was abandoned. Let a worker of v${open.from} run until they do, and promote again`,
+  )
 
 const isHalted = (tail: CommitTail, s: number): boolean =>
   tail.of.tasks.every((task) => {

@@ -8,7 +8,7 @@ import { readRange } from '../acquire/range-reader.ts'
 import { rangeOr } from '../acquire/restore.ts'
 import { partitionId } from '../ports/log.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
-import type { SharedState } from './shared-state.ts'
+import type { ShadowEnds, SharedState } from './shared-state.ts'
 import type { SharedContext } from './shared-topic.ts'
 import { writeShared } from './shared-topic.ts'
 import { TableRows, differenceRecord } from './table-differences.ts'
@@ -29,15 +29,19 @@ export class TableScan {
   readonly #complete: boolean
   readonly #tables: { readonly rows: TableRows; readonly real: TopicPartition; readonly shadow: TopicPartition }[]
   readonly #read = new Map<string, number>()
+  /** Rows of the shadow before these have been published, and may be older than what their version has written as live since. */
+  readonly #publishedBelow: ShadowEnds
 
   constructor(context: SharedContext, state: SharedState, version: number) {
     this.#context = context
     this.#version = version
     const sinks = (state.versions.get(version)?.facts.sinks ?? []).filter((sink) => sink.table)
+    this.#publishedBelow =
+      [...state.ended.values()].findLast((one) => one.decision === 'flip' && one.to === version)?.differences?.shadowEnds ?? {}
     this.#complete = ![...state.ended.values()].some((one) => one.decision === 'flip' && one.from === version)
     this.#tables = sinks.flatMap(({ topic, shadow, partitions }) =>
       Array.from({ length: partitions }, (_, partition) => ({
-        rows: new TableRows(context.application, topic, partition),
+        rows: new TableRows({ application: context.application, version, topic, partition }),
         real: { topic, partition },
         shadow: { topic: shadow, partition },
       })),
@@ -74,7 +78,18 @@ export class TableScan {
     }
     const until = await endOf()
     await writeShared(this.#context, (now) =>
-      now.open?.s === s && now.open.differences === undefined ? { kind: 'differences', s, from, until } : undefined,
+      now.open?.s === s && now.open.differences === undefined
+        ? { kind: 'differences', s, from, until, shadowEnds: this.#shadowEnds() }
+        : undefined,
+    )
+  }
+
+  #shadowEnds(): ShadowEnds {
+    return Object.fromEntries(
+      this.#tables.map(({ shadow }) => {
+        const id = partitionId(shadow.topic, shadow.partition)
+        return [id, this.#read.get(id) ?? 0]
+      }),
     )
   }
 
@@ -89,7 +104,7 @@ export class TableScan {
     const { logStart, end } = rangeOr((await log.admin.ranges([partition])).get(id))
     await readRange(log, clock, {
       partition,
-      from: Math.max(logStart, this.#read.get(id) ?? logStart),
+      from: Math.max(logStart, this.#read.get(id) ?? this.#publishedBelow[id] ?? logStart),
       until: end,
       stallMs,
       signal,

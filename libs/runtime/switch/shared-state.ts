@@ -47,6 +47,9 @@ export interface HandoverRange {
   readonly since?: number | undefined
 }
 
+/** By 'topic:partition' of tables in shadow: where they ended when their version became live. What it has written since stands in the real topic. */
+export type ShadowEnds = Readonly<Record<string, number>>
+
 /** Records of the old version between its stages, which its later stages have not processed: offsets from and until. */
 export interface UndrainedRange {
   readonly topic: string
@@ -92,7 +95,13 @@ export type SharedRecord =
       readonly ranges: readonly HandoverRange[]
       readonly undrained?: readonly UndrainedRange[] | undefined
     }
-  | { readonly kind: 'differences'; readonly s: number; readonly from: number; readonly until: number }
+  | {
+      readonly kind: 'differences'
+      readonly s: number
+      readonly from: number
+      readonly until: number
+      readonly shadowEnds?: ShadowEnds | undefined
+    }
   | { readonly kind: 'decision'; readonly s: number; readonly decision: 'flip' | 'abandon'; readonly why: string; readonly at: number }
   | { readonly kind: 'give-up'; readonly version: number }
   | { readonly kind: 'dropped'; readonly version: number }
@@ -117,7 +126,7 @@ export interface OpenSwitch {
   /** Empty where every stage has finished. */
   readonly undrained: readonly UndrainedRange[]
   /** Where the new version's differences topic holds those of this switch. */
-  readonly differences: { readonly from: number; readonly until: number } | undefined
+  readonly differences: { readonly from: number; readonly until: number; readonly shadowEnds: ShadowEnds } | undefined
 }
 
 export interface EndedSwitch extends OpenSwitch {
@@ -181,7 +190,10 @@ export function foldShared(state: SharedState, offset: number, record: SharedRec
       return { ...next, open: { ...next.open, handover: record.ranges, undrained: record.undrained ?? [] } }
     case 'differences':
       if (next.open?.s !== record.s || next.open.differences !== undefined) return next
-      return { ...next, open: { ...next.open, differences: { from: record.from, until: record.until } } }
+      return {
+        ...next,
+        open: { ...next.open, differences: { from: record.from, until: record.until, shadowEnds: record.shadowEnds ?? {} } },
+      }
     case 'decision':
       return next.open?.s === record.s ? decided(next, next.open, record.decision, record.why, record.at) : next
     case 'give-up':

@@ -41,7 +41,7 @@ export class TableScan {
     this.#complete = ![...state.ended.values()].some((one) => one.decision === 'flip' && one.from === version)
     this.#tables = sinks.flatMap(({ topic, shadow, partitions }) =>
       Array.from({ length: partitions }, (_, partition) => ({
-        rows: new TableRows({ application: context.application, version, topic, partition }),
+        rows: new TableRows(context.application, topic, partition),
         real: { topic, partition },
         shadow: { topic: shadow, partition },
       })),

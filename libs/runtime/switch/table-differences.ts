@@ -1,14 +1,12 @@
 /**
  * Where a table in the real topic differs from what the new version holds (engine.md 6.2, hole S12). Pure.
  *
- * What a version holds: the last record of each key that it has written in shadow since it was live, else as live.
- *
  * Only rows whose last record this application has written count: others may write to the topic too. A row that only the real topic has is
  * deleted only when the shadow topic is complete: that of a version that was live before holds a part of its rows.
  */
 import { createHash } from 'node:crypto'
 import { fromKeyBytes, toKeyBytes } from '../../dataflow/cells.ts'
-import type { Header, LogRecord, TopicPartition } from '../ports/log.ts'
+import type { Header, LogRecord } from '../ports/log.ts'
 import { taskOf, writerOf } from './handover.ts'
 
 export interface TableDifference {
@@ -22,7 +20,7 @@ export interface TableDifference {
   readonly task: string | undefined
 }
 
-interface OwnRow {
+interface ShadowRow {
   /** Null: deleted. */
   readonly value: Uint8Array | null
   readonly timestamp: number
@@ -31,27 +29,17 @@ interface OwnRow {
 
 const FOREIGN = 'foreign'
 
-export interface TablePlace extends TopicPartition {
-  readonly application: string
-  /** The one that is to be live. */
-  readonly version: number
-}
-
 /** The rows of one sink partition, as read so far. */
 export class TableRows {
   readonly topic: string
   readonly partition: number
   readonly #application: string
-  readonly #own: string
   /** Key → digest of the value, or that somebody else wrote it last. */
   readonly #real = new Map<string, string>()
-  readonly #shadow = new Map<string, OwnRow>()
-  /** Written by the version itself while it was live. What compaction has removed is not known. */
-  readonly #asLive = new Map<string, OwnRow>()
+  readonly #shadow = new Map<string, ShadowRow>()
 
-  constructor({ application, version, topic, partition }: TablePlace) {
+  constructor(application: string, topic: string, partition: number) {
     this.#application = application
-    this.#own = `${application}.v${version}`
     this.topic = topic
     this.partition = partition
   }
@@ -59,9 +47,7 @@ export class TableRows {
   real(record: LogRecord): void {
     if (record.key === null) return
     const key = toKeyBytes(record.key)
-    const writer = writerOf(record)
-    if (writer === this.#own) this.#asLive.set(key, { value: record.value, timestamp: record.timestamp, task: undefined })
-    if (writer?.startsWith(`${this.#application}.v`) !== true) this.#real.set(key, FOREIGN)
+    if (writerOf(record)?.startsWith(`${this.#application}.v`) !== true) this.#real.set(key, FOREIGN)
     else if (record.value === null) this.#real.delete(key)
     else this.#real.set(key, digestOf(record.value))
   }
@@ -77,14 +63,13 @@ export class TableRows {
     const { topic, partition } = this
     const differences: TableDifference[] = []
     let leftAlone = 0
-    const own = new Map([...this.#asLive, ...this.#shadow])
-    for (const [key, { value, timestamp, task }] of own) {
+    for (const [key, { value, timestamp, task }] of this.#shadow) {
       const there = this.#real.get(key)
       if (there !== FOREIGN && there !== (value === null ? undefined : digestOf(value)))
         differences.push({ topic, partition, key: fromKeyBytes(key), value, timestamp, task })
     }
     for (const [key, there] of this.#real) {
-      if (there === FOREIGN || own.has(key)) continue
+      if (there === FOREIGN || this.#shadow.has(key)) continue
       if (complete) differences.push({ topic, partition, key: fromKeyBytes(key), value: null, timestamp: now, task: undefined })
       else leftAlone += 1
     }

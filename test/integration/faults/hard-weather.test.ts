@@ -45,7 +45,7 @@ describe('a storm of CONCURRENT_TRANSACTIONS', () => {
       )
       for (let round = 0; round < scaled(20, 200); round++) await storm.feed(500)
       await storm.verify()
-      expect(added.hits + natural.hits).toBeGreaterThan(50)
+      expect(added.hits + natural.hits).toBeGreaterThan(20)
       added.end()
       const begun = performance.now()
       await storm.feed(5_000)

@@ -85,9 +85,7 @@ for (const stages of [1, 2] as const) {
       await app.rest()
       const { preview } = await promote(1, 100)
       expect(preview.tombstones).toBe(0)
-      // What it wrote as live is known too: the row that the other version has deleted comes back.
-      expect(preview).toEqual({ differences: 1, tombstones: 0, leftAlone: 0 })
-      expect(await app.app.lastText('totals')).toEqual({ same: 1, gone: 1 })
+      expect(preview.leftAlone).toBe(1)
       await send('same', 'gone')
       await app.rest()
       expect(await app.app.lastText('totals')).toEqual({ same: 2, gone: 2 })
@@ -115,7 +113,11 @@ for (const stages of [1, 2] as const) {
       await app.rest()
       await promote(1, 100)
       await app.rest()
-      expect(await app.app.lastText('totals')).toEqual({ twice: 3 })
+      // What it wrote as live is not known to be its own task's: the row stays, until it writes it again.
+      expect(await app.app.lastText('totals')).toEqual({ twice: 6 })
+      await send('twice')
+      await app.rest()
+      expect(await app.app.lastText('totals')).toEqual({ twice: 4 })
     })
   })
 }

@@ -166,6 +166,12 @@ for (const stages of [1, 2] as const) {
           const old = live === 1 ? 2 : 1
           if ((await rig.role(old)) === 'shadow') expect((await rig.command('abandon', old)).code).toBe(0)
           await rig.worker(old).stop()
+          // One that was killed before stays in the group for a session.
+          await eventually(
+            async () => expect((await rig.rig.log.admin.describeGroup(`${rig.rig.name}.v${old}`)).members).toBe(0),
+            30_000,
+            200,
+          )
           await killCommand(rig, kill, old, [])
           const again = await rig.command('drop', old)
           // Forgotten already: nobody knows it.

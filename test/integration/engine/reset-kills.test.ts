@@ -15,7 +15,8 @@ const kafka = await kafkaForTests()
 const PARTITIONS = 2
 const RECORDS = 2_000
 const TEST_MS = 120_000
-const seed = Number(process.env['RESET_SEED'] ?? Date.now() % 1_000_000)
+/** Every change has the same small choice, so that what breaks is its own; the full run has all of it, another seed by RESET_SEED. */
+const seed = Number(process.env['RESET_SEED'] ?? 924_977)
 const isAll = isFullRun || process.env['RESET_KILLS'] === 'all'
 const random = seededRandom(seed)
 process.stderr.write(`reset kills, seed ${seed}\n`)

@@ -18,7 +18,7 @@ const POINT_COUNT_MAX = 40
 
 /** Those that are passed all the time. The commit stands for itself: most kills are to be in it. */
 const pointsOfCommits = (Object.keys(failPoints) as FailPoint[]).filter(
-  (point) => !point.startsWith('announce:') && !['wiping', 'restoring', 'aborting', 'after-initialise', 'revoked'].includes(point),
+  (point) => !point.includes(':') && !['wiping', 'restoring', 'aborting', 'after-initialise', 'revoked'].includes(point),
 )
 
 /** Where in a commit a worker is killed: the request has left and has not come, or it was done and nobody heard it. */

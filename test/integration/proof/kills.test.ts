@@ -26,8 +26,11 @@ const PARTITIONS = 2
 const SHARES = isFullRun ? 1 : 3
 const ROUNDS = Number(process.env['KILLS_ROUNDS'] ?? scaled(1, 7))
 const RATE = 200
-/** The promise is 10 s, session time-out and all; the reduced run has a machine that runs other tests beside it. */
-const GOES_ON_WITHIN_MS = scaled(60_000, 10_000)
+/**
+ * The promise is 10 s, session time-out and all; the reduced run has a machine that runs other tests beside it. Of several workers that are
+ * killed in turn the starts overlap, each is a rebalance for those before it: no figure of one start.
+ */
+const goesOnWithinMs = (workers: number): number => (isFullRun && workers === 1 ? 10_000 : 60_000)
 const seed = Number(process.env['KILLS_SEED'] ?? Date.now() % 1_000_000)
 
 /** A reset that dies before it is announced has changed nothing: with the outputs of a second epoch the oracle would not agree. */
@@ -61,9 +64,9 @@ function report(title: string, done: KillsDone): void {
   )
 }
 
-function expectPromises(done: KillsDone, units: readonly (readonly PlannedKill[])[]): void {
+function expectPromises(done: KillsDone, units: readonly (readonly PlannedKill[])[], workers: number): void {
   expect(done.surprises).toEqual([])
-  expect([...done.points].filter(([, { longestMs }]) => longestMs > GOES_ON_WITHIN_MS)).toEqual([])
+  expect([...done.points].filter(([, { longestMs }]) => longestMs > goesOnWithinMs(workers))).toEqual([])
   const reached = [...done.points].filter(([, { killed }]) => killed > 0).map(([point]) => point)
   expect(reached.toSorted()).toEqual([...new Set(units.flat().map(({ point }) => point))].toSorted())
 }
@@ -98,7 +101,7 @@ describe('kill -9 at every fail-point', () => {
         report(`two stages, workers: ${workers}`, done)
         const { checks } = await verdictOf({ rig, workers: done.workers, tasks, say: () => undefined })
         expect(checks.filter(({ passed }) => !passed)).toEqual([])
-        expectPromises(done, units)
+        expectPromises(done, units, workers)
       } finally {
         await rig.close()
       }
@@ -133,7 +136,7 @@ describe('kill -9 at every fail-point', () => {
         expect(expected.chains.size).toBeGreaterThan(0)
         expect(differences(foundResults(chains, [], []), expected)).toEqual([])
         expect(await rig.openTransactions()).toEqual([])
-        expectPromises(done, units)
+        expectPromises(done, units, 1)
       } finally {
         await rig.close()
       }

@@ -23,7 +23,7 @@ export interface StoreDump {
 }
 
 /** Every task's store below the folder of one state directory; those that cannot be opened are told to `onBroken`. */
-export async function dumpStores(directory: string, onBroken: (text: string) => void): Promise<StoreDump[]> {
+export async function dumpStores(directory: string, onBroken: (text: string, task: string) => void): Promise<StoreDump[]> {
   const found: StoreDump[] = []
   for (const seat of seatsBelow(directory)) {
     for (const task of await inspectTasks(seat)) {
@@ -31,7 +31,7 @@ export async function dumpStores(directory: string, onBroken: (text: string) => 
         const dump = await dumpStore(seat, task)
         if (dump !== undefined) found.push(dump)
       } catch (error) {
-        onBroken(`${task} in ${seat}: ${error instanceof Error ? error.message : String(error)}`)
+        onBroken(`${task} in ${seat}: ${error instanceof Error ? error.message : String(error)}`, task)
       }
     }
   }

@@ -41,6 +41,11 @@ export interface VerdictRequest {
   readonly transactionsEndWithinMs?: number
   /** Stores that lay on disks on the way, besides what the workers leave. */
   readonly copies?: readonly StoreDump[]
+  /**
+   * Stores were damaged on purpose: a copy that cannot be opened may wait for its task to come back, where the task has a copy elsewhere.
+   * Default false.
+   */
+  readonly damaged?: boolean
   /** Stays open, for several verdicts. Default: one of its own. */
   readonly reader?: IndependentReader
 }
@@ -135,10 +140,13 @@ async function stateChecks(
   expected: Expected,
 ): Promise<Verdict> {
   const { rig, workers, tasks, copies = [] } = request
-  const broken: string[] = []
+  const unreadable: { readonly text: string; readonly task: string }[] = []
   const local: StoreDump[] = []
-  for (const worker of workers) local.push(...(await dumpStores(`${rig.directory}/${worker.seat}`, (text) => broken.push(text))))
+  for (const worker of workers)
+    local.push(...(await dumpStores(`${rig.directory}/${worker.seat}`, (text, task) => unreadable.push({ text, task }))))
   const newest = newestOf(local)
+  const isElsewhere = (task: string): boolean => newest.some((dump) => dump.task === task)
+  const broken = unreadable.filter(({ task }) => request.damaged !== true || !isElsewhere(task)).map(({ text }) => text)
   const checks = [
     storesAgainstChangelogs(newest, changelogs, broken),
     changelogsAgainstOracle(changelogs, expected),

@@ -14,10 +14,11 @@ export function connect(settings: Settings, logger: Logger | undefined): Log {
 }
 
 export function kafkaOptions(settings: Settings): KafkaOptions {
-  const { tls, tlsCa, tlsCert, tlsKey, saslMechanism, saslUsername, saslPassword } = settings
+  const { compression, tls, tlsCa, tlsCert, tlsKey, saslMechanism, saslUsername, saslPassword } = settings
   return {
     brokers: settings.brokers,
     clientId: settings.clientId,
+    compression,
     // limits.ts has refused a key that is no file.
     ssl: tls ? { caFile: tlsCa, certFile: tlsCert, keyFile: tlsKey?.reference.slice('file:'.length) } : undefined,
     sasl:

@@ -3,6 +3,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { Fault } from '../faults/fault.ts'
+import { packerOf } from './codec/compression.ts'
+import type { Compression, Packer } from './codec/compression.ts'
 
 export interface KafkaOptions {
   /** `host:port` of some brokers; the others are found through them. */
@@ -18,6 +20,8 @@ export interface KafkaOptions {
   readonly requestTimeoutMs?: number | undefined
   /** With no broker answering at all for this time a call fails with MR3020, ms. Default 15,000. */
   readonly unreachableAfterMs?: number | undefined
+  /** Of the record batches that are written. Default `none`. What is read may be compressed in any way. */
+  readonly compression?: Compression | undefined
   /** What the connections have to say. Default: nobody listens. */
   readonly log?: KafkaLogger | undefined
 }
@@ -57,6 +61,7 @@ export interface KafkaSettings {
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly unreachableAfterMs: number
+  readonly packer: Packer | undefined
   readonly log: KafkaLogger
 }
 
@@ -71,6 +76,7 @@ export function kafkaSettings(options: KafkaOptions): KafkaSettings {
     connectTimeoutMs: positive('connectTimeoutMs', options.connectTimeoutMs ?? 5_000),
     requestTimeoutMs: positive('requestTimeoutMs', options.requestTimeoutMs ?? 15_000),
     unreachableAfterMs: positive('unreachableAfterMs', options.unreachableAfterMs ?? 15_000),
+    packer: packerOf(options.compression ?? 'none'),
     log: options.log ?? ((): void => undefined),
   }
 }

@@ -4,10 +4,13 @@
  *
  *     record: length, attributes (0), timestamp delta, offset delta, key length, key, value length, value, header count,
  *             (name length, name, value length, value)*          - all lengths and deltas zigzag varints, -1 for null
+ *
+ * Compressed (compression.ts) are all records of a batch together, when that makes it smaller.
  */
 import { assert } from '../../faults/fault.ts'
 import type { Header, OutgoingRecord } from '../../runtime/ports/log.ts'
 import * as layout from './batch-header.ts'
+import type { Packer } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { varintSize, varlongSize, writeVarint, writeVarlong } from './varints.ts'
 
@@ -19,6 +22,8 @@ export interface BatchOptions {
   readonly transactional: boolean
   /** A batch is closed before a record that would take it above this; a record that is larger goes alone. */
   readonly bytesMax: number
+  /** Default: not compressed. */
+  readonly packer?: Packer | undefined
 }
 
 export interface EncodedBatch {
@@ -32,6 +37,8 @@ export interface EncodedBatch {
 const KEPT_BYTES_MAX = 4 * 1024 * 1024
 /** Shorter arrays are copied by a loop: the call of `set` costs more. */
 const LOOP_BYTES_MAX = 24
+/** A commit record alone, a marker: what packing saves is less than what it costs. */
+const PACKED_BYTES_MIN = 256
 const HEADER_CACHE_SIZE = 4
 const NO_HEADER_BYTES = Uint8Array.of(0)
 
@@ -71,17 +78,38 @@ export function encodeBatch(records: readonly OutgoingRecord[], from: number, op
     if (timestamp > maxTimestamp) maxTimestamp = timestamp
     count++
   }
-  writeHeader(bytes, at, baseTimestamp, maxTimestamp, count, options)
+  const whole = packed(bytes, at, options.packer) ?? Buffer.from(bytes.subarray(0, at))
+  const codec = whole.length < at ? (options.packer?.codec ?? 0) : 0
   kept = bytes.length > KEPT_BYTES_MAX ? Buffer.allocUnsafe(KEPT_BYTES_MAX) : bytes
-  return { bytes: Buffer.from(bytes.subarray(0, at)), count }
+  writeHeader(whole, codec, baseTimestamp, maxTimestamp, count, options)
+  return { bytes: whole, count }
 }
 
-function writeHeader(bytes: Buffer, end: number, baseTimestamp: number, maxTimestamp: number, count: number, options: BatchOptions): void {
+/** Room for a header and the records of `bytes`, compressed; undefined where that would not be smaller. */
+function packed(bytes: Buffer, end: number, packer: Packer | undefined): Buffer | undefined {
+  if (packer === undefined || end < PACKED_BYTES_MIN) return undefined
+  const records = packer.pack(bytes.subarray(layout.BATCH_HEADER_BYTES, end))
+  const size = layout.BATCH_HEADER_BYTES + records.length
+  if (size >= end) return undefined
+  const whole = Buffer.allocUnsafe(size)
+  whole.set(records, layout.BATCH_HEADER_BYTES)
+  return whole
+}
+
+function writeHeader(
+  bytes: Buffer,
+  codec: number,
+  baseTimestamp: number,
+  maxTimestamp: number,
+  count: number,
+  options: BatchOptions,
+): void {
+  const end = bytes.length
   layout.writeInt64(bytes, 0, 0)
   bytes.writeInt32BE(end - layout.BATCH_PREFIX_BYTES, 8)
   bytes.writeInt32BE(-1, 12)
   bytes[layout.MAGIC_AT] = 2
-  bytes.writeInt16BE(options.transactional ? layout.TRANSACTIONAL : 0, layout.ATTRIBUTES_AT)
+  bytes.writeInt16BE(codec | (options.transactional ? layout.TRANSACTIONAL : 0), layout.ATTRIBUTES_AT)
   bytes.writeInt32BE(count - 1, layout.LAST_OFFSET_DELTA_AT)
   layout.writeInt64(bytes, layout.BASE_TIMESTAMP_AT, baseTimestamp)
   layout.writeInt64(bytes, layout.MAX_TIMESTAMP_AT, maxTimestamp)

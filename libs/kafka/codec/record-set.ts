@@ -36,8 +36,19 @@ export function extentOf(bytes: Buffer, from: number, place: TopicPartition): Ex
   return { next, bytesNeeded: at === 0 ? (layout.batchBytesAt(bytes, 0) ?? 0) : 0 }
 }
 
-/** The committed data records at or after `from`. */
-export function decodeRecordSet(bytes: Buffer, from: number, aborted: readonly AbortedTransaction[], place: TopicPartition): LogRecord[] {
+/** What the records of an answer hold in memory besides it. */
+export interface Unpacked {
+  bytes: number
+}
+
+/** The committed data records at or after `from`. Adds to `unpacked` what was decompressed. */
+export function decodeRecordSet(
+  bytes: Buffer,
+  from: number,
+  aborted: readonly AbortedTransaction[],
+  place: TopicPartition,
+  unpacked: Unpacked = { bytes: 0 },
+): LogRecord[] {
   const filter = new AbortedFilter(aborted)
   const records: LogRecord[] = []
   let at = 0
@@ -50,7 +61,7 @@ export function decodeRecordSet(bytes: Buffer, from: number, aborted: readonly A
     }
     if (batch.attributes & layout.TRANSACTIONAL && filter.isAborted(batch.producerId, batch.lastOffset)) continue
     if (batch.lastOffset < from) continue
-    decodeBatch(bytes, batch, from, place, records)
+    unpacked.bytes += decodeBatch(bytes, batch, from, place, records)
   }
   return records
 }
@@ -69,7 +80,8 @@ function isAbortMarker(bytes: Buffer, batch: BatchHeader, place: TopicPartition)
   return key !== undefined && key !== null && key.length >= 4 && key[2] === 0 && key[3] === 0
 }
 
-function decodeBatch(answer: Buffer, batch: BatchHeader, from: number, place: TopicPartition, into: LogRecord[]): void {
+/** Answers how many bytes were decompressed. */
+function decodeBatch(answer: Buffer, batch: BatchHeader, from: number, place: TopicPartition, into: LogRecord[]): number {
   const codec = batch.attributes & layout.COMPRESSION_MASK
   const section = answer.subarray(batch.start + layout.BATCH_HEADER_BYTES, batch.end)
   const bytes = codec === 0 ? section : decompress(codec, section, batch.baseOffset, place)
@@ -115,6 +127,7 @@ function decodeBatch(answer: Buffer, batch: BatchHeader, from: number, place: To
     })
   }
   if (at !== end) throw fail(`${end - at} bytes follow the last of its ${batch.count} records`)
+  return bytes === section ? 0 : end
 }
 
 /** Records of one producer often carry equal headers: decoded once for a run of them. */

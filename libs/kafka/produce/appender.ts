@@ -138,6 +138,7 @@ export class Appender {
       baseSequence: this.#sequences.get(work.id) ?? 0,
       transactional: this.#identity.transactionalId !== null,
       bytesMax: this.#batchBytesMax.get(work.topic) ?? BATCH_BYTES_MAX,
+      packer: this.#cluster.settings.packer,
     })
   }
 

@@ -260,9 +260,11 @@ export class KafkaPartitionReader implements PartitionReader {
     const { topic, partition } = reading
     let batch: FetchedBatch
     try {
-      const records = fetched.records.length === 0 ? [] : decodeRecordSet(fetched.records, from, fetched.aborted, reading)
+      const unpacked = { bytes: 0 }
+      const records = fetched.records.length === 0 ? [] : decodeRecordSet(fetched.records, from, fetched.aborted, reading, unpacked)
       const { logStart, highWatermark, lastStable } = fetched
-      batch = { topic, partition, fetchedFrom: from, next, records, logStart, highWatermark, lastStable, bytes: fetched.records.length }
+      const bytes = fetched.records.length + unpacked.bytes
+      batch = { topic, partition, fetchedFrom: from, next, records, logStart, highWatermark, lastStable, bytes }
     } catch (error) {
       return this.#stop(reading, error)
     }

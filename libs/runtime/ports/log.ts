@@ -50,7 +50,7 @@ export interface FetchedBatch extends TopicPartition {
   readonly highWatermark: number
   /** Last stable offset: below it no transaction is open. `next === highWatermark` means "read to the end". */
   readonly lastStable: number
-  /** Size of the answer on the wire. */
+  /** What its records hold in memory: the answer, and what was unpacked of it. */
   readonly bytes: number
 }
 

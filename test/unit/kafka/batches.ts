@@ -1,6 +1,7 @@
 /** What the tests of the codec build answers of a broker from: batches, markers, joined as a fetch brings them. */
 import { encodeBatch } from '../../../libs/kafka/codec/batch-encoder.ts'
 import * as layout from '../../../libs/kafka/codec/batch-header.ts'
+import type { Packer } from '../../../libs/kafka/codec/compression.ts'
 import { crc32c } from '../../../libs/kafka/codec/crc32c.ts'
 import type { OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
 import { NO_HEADERS } from '../../../libs/runtime/ports/log.ts'
@@ -20,6 +21,7 @@ export interface BatchShape {
   readonly transactional?: boolean
   /** Bits on top of those of the encoder. */
   readonly attributes?: number
+  readonly packer?: Packer | undefined
 }
 
 /** As many batches as the records need. */
@@ -41,6 +43,7 @@ export function batch(offset: number, records: readonly OutgoingRecord[], shape:
     baseSequence: 0,
     transactional: shape.transactional ?? shape.producerId !== undefined,
     bytesMax: Number.MAX_SAFE_INTEGER,
+    packer: shape.packer,
   })
   layout.writeInt64(bytes, 0, offset)
   bytes.writeInt16BE(bytes.readInt16BE(layout.ATTRIBUTES_AT) | (shape.attributes ?? 0), layout.ATTRIBUTES_AT)

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { Fault } from '../../../libs/faults/fault.ts'
 import { encodeBatch } from '../../../libs/kafka/codec/batch-encoder.ts'
 import * as layout from '../../../libs/kafka/codec/batch-header.ts'
+import { packerOf } from '../../../libs/kafka/codec/compression.ts'
 import { decodeRecordSet, extentOf } from '../../../libs/kafka/codec/record-set.ts'
 import type { Header, LogRecord, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
 import { batch, batches, marker, place, record, resealed } from './batches.ts'
@@ -193,5 +194,53 @@ describe('compressed batches of the Java producer', () => {
       }),
       { numRuns: 60 },
     )
+  })
+})
+
+describe.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('batches that are written compressed by %s', (compression) => {
+  const packer = packerOf(compression)
+  /** Pieces that come again, near and far, and noise: literals and matches of all lengths. */
+  const piece = fc.oneof(
+    fc.string({ maxLength: 80 }),
+    fc.constantFrom('', 'a', '{"customer":"', '"amount":', 'x'.repeat(70), 'ab'.repeat(300)),
+    fc.uint8Array({ maxLength: 300 }).map((noise) => Buffer.from(noise).toString('latin1')),
+  )
+  const value = fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join(''))
+
+  it('are read back as they were written', () => {
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), (values) => {
+        const records = values.map((one) => record(one))
+        expect(decodeRecordSet(batch(7, records, { packer }), 7, [], place).map(bare)).toEqual(records.map(bare))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('are smaller, say by what, hold more when they are unpacked, and may have many blocks', () => {
+    const records = Array.from({ length: 5_000 }, (_, index) => record(`{"customer":"customer-${index % 97}","amount":${index * 7}}`))
+    const plain = batch(0, records)
+    const small = batch(0, records, { packer })
+    const unpacked = { bytes: 0 }
+    expect(plain.length).toBeGreaterThan(3 * 64 * 1024)
+    expect(small.length).toBeLessThan(plain.length / 2.5)
+    expect(small.readInt16BE(layout.ATTRIBUTES_AT) & layout.COMPRESSION_MASK).toBe(packer?.codec)
+    expect(decodeRecordSet(small, 0, [], place, unpacked).map(bare)).toEqual(records.map(bare))
+    expect(unpacked.bytes).toBe(plain.length - layout.BATCH_HEADER_BYTES)
+  })
+
+  it('stay as they are where that is not smaller, or where there is next to nothing', () => {
+    const noise = record(null, { value: randomBytes(200_000) })
+    for (const one of [noise, record('a')]) {
+      const written = batch(0, [one], { packer })
+      expect(written.equals(batch(0, [one]))).toBe(true)
+    }
+  })
+
+  it('may hold a block that cannot be packed among others', () => {
+    const records = [record('a'.repeat(100_000)), record(null, { value: randomBytes(150_000) }), record('b'.repeat(100_000))]
+    const written = batch(0, records, { packer })
+    expect(written.length).toBeLessThan(170_000)
+    expect(decodeRecordSet(written, 0, [], place).map(bare)).toEqual(records.map(bare))
   })
 })

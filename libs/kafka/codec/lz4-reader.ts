@@ -2,7 +2,7 @@
  * Reads the LZ4 frame format (lz4/doc/lz4_Frame_format.md) as Kafka clients write it. The frame's own checksums are skipped:
  * the batch's CRC-32C covers the same bytes.
  */
-import { copyWithin } from './snappy.ts'
+import { copyWithin } from './snappy-reader.ts'
 
 const FRAME_MAGIC = 0x184d2204
 const UNCOMPRESSED = 0x8000_0000

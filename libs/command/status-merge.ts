@@ -33,6 +33,7 @@ export function mergeStatuses(statuses: readonly [WorkerStatus, ...WorkerStatus[
       p99Ms: most((status) => status.eventLoopDelay.p99Ms),
       maxMs: most((status) => status.eventLoopDelay.maxMs),
     },
+    busySeconds: sum((status) => status.busySeconds ?? 0),
     doNotScale: statuses.some((status) => status.doNotScale),
     fault: statuses.find((status) => status.fault !== undefined)?.fault,
   }

@@ -92,6 +92,13 @@ const worker: readonly MetricDefinition[] = [
     read: (s) => one(Number(s.doNotScale)),
   },
   {
+    name: 'millrace_busy_seconds_total',
+    type: 'counter',
+    labels: [],
+    help: 'For how long have the threads of the workers been at work? Its rate is the number of busy threads.',
+    read: (s) => (s.busySeconds === undefined ? [] : one(s.busySeconds)),
+  },
+  {
     name: 'millrace_event_loop_delay_seconds',
     type: 'gauge',
     labels: ['quantile'],

@@ -85,6 +85,7 @@ export interface StatusView {
   readonly standbys?: readonly StandbyView[]
   readonly kept?: { readonly stores: number; readonly bytes: number; readonly removed: number }
   readonly eventLoopDelay: { readonly meanMs: number; readonly p99Ms: number; readonly maxMs: number }
+  readonly busySeconds?: number
   readonly doNotScale: boolean
   readonly fault?: { readonly code: string; readonly message: string } | undefined
 }

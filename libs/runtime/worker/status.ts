@@ -216,6 +216,8 @@ export interface WorkerStatus {
   readonly standbys?: readonly StandbyStatus[]
   readonly kept?: KeptStatus
   readonly eventLoopDelay: EventLoopDelayStatus
+  /** For how long the thread of the worker has been at work since it began, seconds. Absent in documents of older releases. */
+  readonly busySeconds?: number
   /** True while tasks restore: adding or removing workers now would restart that work elsewhere. */
   readonly doNotScale: boolean
   /** Why the worker stopped, when `worker.state` is `failed`. */

@@ -1,5 +1,5 @@
 /** Builds the status document of a worker (status.ts) from what its tasks hold. Reads only. */
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { Fault } from '../../faults/fault.ts'
 import type { InputQueue } from '../task/input-queue.ts'
 import { STATUS_VERSION, totalsOf } from './status.ts'
@@ -58,6 +58,7 @@ export function workerStatus(worker: WorkerFacts): WorkerStatus {
     standbys: [...worker.standbys.values()].map((standby) => standbyStatus(standby, now)),
     kept: worker.kept,
     eventLoopDelay: { meanMs: milliseconds(delays.mean), p99Ms: milliseconds(delays.percentile(99)), maxMs: milliseconds(delays.max) },
+    busySeconds: performance.eventLoopUtilization().active / 1_000,
     doNotScale: tasks.some((task) => task.state === 'restoring'),
     fault: faultStatus(worker.fault, now),
   }

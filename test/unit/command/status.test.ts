@@ -109,5 +109,6 @@ describe('the workers of one process as one document', () => {
   it('shows the state that asks most for attention, the oldest turn and the longest delay', () => {
     expect(both.worker).toMatchObject({ id: 'host-1', state: 'rebalancing', lastTurnAt: NOW - 5_000 })
     expect(both.eventLoopDelay.maxMs).toBe(900)
+    expect(both.busySeconds).toBe(25)
   })
 })

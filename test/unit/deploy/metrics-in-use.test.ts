@@ -13,7 +13,14 @@ const labelsOfPrometheus = ['job', 'instance', 'le']
 
 const Rules = z.object({
   groups: z.array(
-    z.object({ rules: z.array(z.object({ alert: z.string(), expr: z.string(), annotations: z.record(z.string(), z.string()) })) }),
+    z.object({
+      rules: z.array(
+        z.union([
+          z.object({ alert: z.string(), expr: z.string(), annotations: z.record(z.string(), z.string()) }),
+          z.strictObject({ record: z.string(), expr: z.string() }),
+        ]),
+      ),
+    }),
   ),
 })
 const Dashboard = z.object({
@@ -21,12 +28,15 @@ const Dashboard = z.object({
   templating: z.object({ list: z.array(z.object({ name: z.string(), definition: z.string() })) }),
 })
 
-const rules = Rules.parse(parse(read('deploy/prometheus/rules.yml'))).groups.flatMap((group) => group.rules)
+const all = Rules.parse(parse(read('deploy/prometheus/rules.yml'))).groups.flatMap((group) => group.rules)
+const rules = all.flatMap((rule) => ('alert' in rule ? [rule] : []))
+const recorded = all.flatMap((rule) => ('record' in rule ? [rule] : []))
 const dashboard = Dashboard.parse(JSON.parse(read('deploy/grafana/dashboards/millrace.json')))
 const exported = exportedMetrics()
 
 const uses = [
   ...rules.map((rule) => ({ where: `alert ${rule.alert}`, expr: rule.expr })),
+  ...recorded.map((rule) => ({ where: `recorded ${rule.record}`, expr: rule.expr })),
   ...dashboard.panels.flatMap((panel) => (panel.targets ?? []).map(({ expr }) => ({ where: `panel ${panel.title}`, expr }))),
 ]
 
@@ -34,7 +44,7 @@ function read(path: string): string {
   return readFileSync(join(repositoryRoot, path), 'utf8')
 }
 
-/** Name in the text of /metrics → labels; a histogram gives three names. */
+/** Name in the text of /metrics → labels; a histogram gives three names. What is recorded is named by its labels: `job:name:rate`. */
 function exportedMetrics(): Map<string, readonly string[]> {
   const metrics = new Metrics({ status: () => Promise.reject(new Error('no scrape happens here')) })
   const names = new Map<string, readonly string[]>([['up', []]])
@@ -43,6 +53,7 @@ function exportedMetrics(): Map<string, readonly string[]> {
     const ofHistogram = metric.name.endsWith('_duration_seconds') ? ['_bucket', '_sum', '_count'] : ['']
     for (const ending of ofHistogram) names.set(metric.name + ending, labels)
   }
+  for (const { record } of recorded) names.set(record, record.split(':', 1))
   return names
 }
 

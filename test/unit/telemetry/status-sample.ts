@@ -82,6 +82,7 @@ export function statusOf(tasks: readonly TaskStatus[], change: Partial<WorkerSta
     standbys: [{ task: 'rides.2', state: 'following', lagRecords: 3, sizeBytes: 2_048 }],
     kept: { stores: 1, bytes: 1_024, removed: 2 },
     eventLoopDelay: { meanMs: 1, p99Ms: 5, maxMs: 20 },
+    busySeconds: 12.5,
     doNotScale: tasks.some((task) => task.state === 'restoring'),
     ...change,
   }

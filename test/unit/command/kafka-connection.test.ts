@@ -11,9 +11,14 @@ describe('the connection to Kafka', () => {
     expect(options({ brokers: ['a:1'], clientId: 'rides' })).toEqual({
       brokers: ['a:1'],
       clientId: 'rides',
+      compression: 'none',
       ssl: undefined,
       sasl: undefined,
     })
+  })
+
+  it('writes compressed as the setting says', () => {
+    expect(options({ brokers: ['a:1'], compression: 'zstd' }).compression).toBe('zstd')
   })
 
   it('has TLS with the files of the settings, and verifies', () => {

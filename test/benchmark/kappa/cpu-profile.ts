@@ -10,6 +10,8 @@ import { repositoryRoot } from '../../../deploy/local-kafka/kafka-jars.ts'
 
 interface ProfileNode {
   readonly id: number
+  /** Whom it called. */
+  readonly children?: readonly number[]
   readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
 }
 

@@ -7,9 +7,10 @@ import type { BenchOptions } from './options.ts'
 import { replay } from './replay.ts'
 import { restart } from './restart.ts'
 import type { Scenario } from './section.ts'
+import { stages } from './stages.ts'
 import { workloadNamed, workloadNames } from './workload.ts'
 
-const scenarios: readonly Scenario[] = [kafkats, latency, restart, replay, ...growth]
+const scenarios: readonly Scenario[] = [kafkats, latency, restart, replay, ...growth, stages]
 
 export interface Chosen {
   readonly workloads: readonly NamedWorkload[]

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { selfTimes } from '../../benchmark/kappa/cpu-profile.ts'
+import { stageTimes, threadOf } from '../../benchmark/kappa/profile-stages.ts'
+import { repositoryRoot } from '../../../deploy/local-kafka/kafka-jars.ts'
 import { conclude, type Look, type Measurement } from '../../benchmark/kappa/measure.ts'
 import { readOptions } from '../../benchmark/kappa/options.ts'
 import { stretchFrom } from '../../benchmark/kappa/progress.ts'
@@ -142,6 +144,30 @@ describe('the report of the benchmark', () => {
 })
 
 describe('a CPU profile', () => {
+  it('gives what libraries and Node take to the nearest caller that is ours, by stage', () => {
+    const frame = (functionName: string, path = '') => ({ functionName, url: path && `file://${repositoryRoot}/${path}`, lineNumber: 1 })
+    const nodes = [
+      { id: 1, callFrame: frame('(root)'), children: [2, 8, 9] },
+      { id: 2, callFrame: frame('turn', 'libs/runtime/task/task-run.ts'), children: [3, 5] },
+      { id: 3, callFrame: frame('read', 'libs/dataflow/source.ts'), children: [4] },
+      { id: 4, callFrame: frame('parse') },
+      { id: 5, callFrame: frame('freeze', 'libs/state/overlay.ts'), children: [6] },
+      { id: 6, callFrame: frame('encode', 'libs/dataflow/formats.ts'), children: [7] },
+      { id: 7, callFrame: frame('stringify') },
+      { id: 8, callFrame: frame('(idle)') },
+      { id: 9, callFrame: frame('(program)') },
+    ]
+    const profile = { nodes, samples: [2, 3, 4, 5, 7, 8, 9], timeDeltas: [1_000, 2_000, 3_000, 100, 400, 9_000, 200] }
+    // A codec is called by whoever needs it: by the freezing of state here.
+    expect([...stageTimes(profile)]).toEqual([
+      ['deserialize', 5],
+      ['task loop and commit', 1],
+      ['serialize state', 0.5],
+      ['rest', 0.2],
+    ])
+    expect(threadOf(profile)).toBe('worker')
+  })
+
   it('gives each function its own time and leaves waiting out of the shares', () => {
     const frame = (functionName: string) => ({ functionName, url: '', lineNumber: -1 })
     const nodes = [

@@ -5,7 +5,11 @@
  */
 export type KeyBytes = string
 
-export const toKeyBytes = (bytes: Uint8Array): KeyBytes => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+/** The same memory. What comes from the log is a buffer already, and making another one for each record costs. */
+export const asBuffer = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+export const toKeyBytes = (bytes: Uint8Array): KeyBytes => asBuffer(bytes).toString('latin1')
 export const fromKeyBytes = (key: KeyBytes): Buffer => Buffer.from(key, 'latin1')
 
 /** How a cell's values become bytes: encoded once per commit; decoded when first read. */

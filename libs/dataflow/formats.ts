@@ -1,10 +1,9 @@
 /** Formats without a schema: text, bytes, int64, none, nullable, and windowed keys. Pure. */
 import { isUtf8 } from 'node:buffer'
+import { asBuffer } from './cells.ts'
 import type { Format } from './format.ts'
 import { RecordRefused } from './plan.ts'
 import type { Window } from './records.ts'
-
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** UTF-8 text; bytes that are no UTF-8 are refused. The search costs nothing when all characters are Latin-1. */
 export function decodeText(bytes: Uint8Array): string {

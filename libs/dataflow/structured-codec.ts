@@ -8,6 +8,7 @@
  * V8's own serializer was tried and left: its bytes are for one runtime only, and what it gives back belongs to another realm
  * in jest, where `instanceof Date` then fails.
  */
+import { asBuffer } from './cells.ts'
 import type { Codec } from './cells.ts'
 import { fromTagged, toTagged } from './tagged.ts'
 
@@ -68,9 +69,10 @@ export function encodeStructuredWithRoom(value: unknown, room: number): Uint8Arr
 
 /** `behind`: bytes at the end that do not belong to it. */
 export function decodeStructured(bytes: Uint8Array, behind = 0): unknown {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength - behind)
-  if (bytes[0] === TAGGED) return fromTagged(JSON.parse(buffer.toString('utf8', 1)))
-  return JSON.parse(buffer.toString('utf8'))
+  const buffer = asBuffer(bytes)
+  const end = bytes.byteLength - behind
+  if (bytes[0] === TAGGED) return fromTagged(JSON.parse(buffer.toString('utf8', 1, end)))
+  return JSON.parse(buffer.toString('utf8', 0, end))
 }
 
 /** For cells of state. */

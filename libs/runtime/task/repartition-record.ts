@@ -82,7 +82,18 @@ export type RepartitionMeaning =
 const DATA_LENGTHS: readonly number[] = [4, 5, 12, 13]
 const NO_USER_HEADERS: readonly Header[] = Object.freeze([])
 
+let lastHeaders: readonly Header[] | undefined
+let lastMeaning: RepartitionMeaning = { kind: 'foreign' }
+
+/** The decoder of the log gives one array to a run of records with equal headers, which nobody changes: read once. */
 export function readRepartition(headers: readonly Header[]): RepartitionMeaning {
+  if (headers === lastHeaders) return lastMeaning
+  lastMeaning = meaningOf(headers)
+  lastHeaders = headers
+  return lastMeaning
+}
+
+function meaningOf(headers: readonly Header[]): RepartitionMeaning {
   const own = headers[headers.length - 1]
   if (own === undefined) return { kind: 'foreign' }
   const bytes = Buffer.from(own[1].buffer, own[1].byteOffset, own[1].byteLength)

@@ -116,7 +116,7 @@ export class Kills {
     if (kill.disk === 'as it is') return
     disk.complete = false
     if (kill.disk === 'empty') rmSync(folder, { recursive: true, force: true })
-    else if (spoilOneStore(folder)) disk.damages += 1
+    else disk.damages += spoilStores(folder)
   }
 
   async #die(worker: EngineWorker, kill: PlannedKill): Promise<void> {
@@ -171,13 +171,15 @@ async function runningTogether(rig: EngineRig, workers: readonly EngineWorker[],
   }
 }
 
-/** A store whose CURRENT file is empty cannot be opened. (Without that file a young one can: its first log has everything.) False: there is none. */
-function spoilOneStore(folder: string): boolean {
-  if (!existsSync(folder)) return false
-  const file = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /(?:^|\/)CURRENT$/u.test(name) && !name.includes('.wiped-'))
-    .toSorted()[0]
-  if (file === undefined) return false
-  truncateSync(join(folder, file))
-  return true
+/**
+ * A store whose CURRENT file is empty cannot be opened. (Without that file a young one can: its first log has everything.) All of them: which
+ * task comes back to a worker is for the group to say. Answers how many there were.
+ */
+function spoilStores(folder: string): number {
+  if (!existsSync(folder)) return 0
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => /(?:^|\/)CURRENT$/u.test(name) && !name.includes('.wiped-'),
+  )
+  for (const file of files) truncateSync(join(folder, file))
+  return files.length
 }

@@ -92,9 +92,13 @@ class ReplayRun {
       tell({ what: 'live, nothing beside it', pace: undefined, latencies: load.latencies() })
       tell({ what: 'replay with --yield-to-live', ...(await this.#shadow(2, ['--yield-to-live'], load)) })
       tell({ what: 'replay at full speed', ...(await this.#shadow(3, [], load)) })
+      // As the live version had the machine for itself while it caught up.
+      await live.end()
+      tell({ what: 'replay while the live version is down', ...(await this.#shadow(4, [], load)), latencies: undefined })
+      live = new ContenderProcess(this.#worker(1))
       await load.stop()
       load.check()
-      for (const version of [2, 3]) await this.#checkShadow(version, load.appended)
+      for (const version of [2, 3, 4]) await this.#checkShadow(version, load.appended)
       return rows
     } finally {
       await load.end()
@@ -208,7 +212,7 @@ function section(records: number, rows: readonly Row[]): Section {
     title: 'Replay beside a live version',
     notes: [
       `Sum per key, ${whole(records)} records of history; the live version takes ${whole(livePerSecond)} records/s more all the time. Each version has a process of its own.`,
-      'Pace: records of the history a second. Latency: of the live output, ms.',
+      'Pace: records of the history a second. Latency: of the live output, ms. Both versions share the machine, which has no processor left: what the one takes, the other does not have.',
     ],
     tables: [{ head: ['', 'pace, records/s', 'live p50', 'live p99', 'live p99.9'], rows: rows.map(cells) }],
     charts: [],

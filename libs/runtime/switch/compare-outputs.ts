@@ -43,100 +43,110 @@ export interface SinkComparison {
 }
 
 const EXAMPLES_MAX = 20
+/** Sorted out when there are more. */
+const EXAMPLES_KEPT_MAX = 4_096
 
-export function compareSink(
-  topic: string,
-  table: boolean,
-  live: readonly ComparedRecord[],
-  next: readonly ComparedRecord[],
-  rules: CompareRules,
-): SinkComparison {
-  const differences: Difference[] = []
-  let equal = 0
-  const pair = (what: Difference['what'], one: ComparedRecord | undefined, other: ComparedRecord | undefined): void => {
+export type Side = 'live' | 'next'
+
+/** What one version has given and the other not, so far: all of it is equal, so one list says whose it is. */
+interface Unmatched {
+  side: Side
+  readonly records: ComparedRecord[]
+}
+
+/**
+ * Takes the records of both versions in any order. What is the same in both is forgotten at once, so that it holds little while both are read
+ * abreast: the rows of a table, and what differs.
+ */
+export class OutputComparison {
+  readonly #topic: string
+  readonly #table: boolean
+  readonly #rules: CompareRules
+  readonly #rows: Readonly<Record<Side, Map<string, ComparedRecord>>> = { live: new Map(), next: new Map() }
+  /** By identity. The same one twice in one version is found as well: one of them has no partner. */
+  readonly #finals = new Map<string, Unmatched>()
+  /** By key and value. */
+  readonly #events = new Map<string, Unmatched>()
+  #equal = 0
+  readonly #counts: Record<DifferenceKind, number> = { 'only-live': 0, 'only-new': 0, different: 0 }
+  #examples: Difference[] = []
+
+  constructor(topic: string, table: boolean, rules: CompareRules) {
+    this.#topic = topic
+    this.#table = table
+    this.#rules = rules
+  }
+
+  add(side: Side, record: ComparedRecord): void {
+    if (this.#table) {
+      if (record.value === null) this.#rows[side].delete(record.key)
+      else this.#rows[side].set(record.key, record)
+    } else if (record.identity !== undefined) {
+      const other = match(this.#finals, record.identity, side, record)
+      if (other !== undefined) this.#pair('final', ...(side === 'live' ? ([record, other] as const) : ([other, record] as const)))
+    } else if (match(this.#events, `${record.key} ${canonical(record.value, this.#rules)}`, side, record) !== undefined) this.#equal += 1
+  }
+
+  /** Everything was added. */
+  result(): SinkComparison {
+    const { live, next } = this.#rows
+    for (const key of new Set([...live.keys(), ...next.keys()])) this.#pair('row', live.get(key), next.get(key))
+    for (const { side, records } of this.#finals.values())
+      for (const record of records) this.#pair('final', side === 'live' ? record : undefined, side === 'live' ? undefined : record)
+    this.#pairEvents()
+    return {
+      topic: this.#topic,
+      table: this.#table,
+      compared: this.#equal + this.#counts['only-live'] + this.#counts['only-new'] + this.#counts.different,
+      equal: this.#equal,
+      onlyLive: this.#counts['only-live'],
+      onlyNew: this.#counts['only-new'],
+      different: this.#counts.different,
+      examples: earliest(this.#examples, EXAMPLES_MAX),
+    }
+  }
+
+  /** Those that are not exactly the same, for each key in the order of time. */
+  #pairEvents(): void {
+    const left = [...this.#events.values()]
+    const inOrder = (side: Side): ComparedRecord[] =>
+      left.flatMap((one) => (one.side === side ? one.records : [])).toSorted((one, other) => one.timestamp - other.timestamp)
+    const others = Map.groupBy(inOrder('next').toReversed(), (record) => record.key)
+    for (const record of inOrder('live')) this.#pair('event', record, others.get(record.key)?.pop())
+    for (const records of others.values()) for (const record of records) this.#pair('event', undefined, record)
+  }
+
+  #pair(what: Difference['what'], one: ComparedRecord | undefined, other: ComparedRecord | undefined): void {
     const known = one ?? other
     if (known === undefined) return
-    if (one !== undefined && other !== undefined && sameValue(one.value, other.value, rules)) {
-      equal += 1
+    if (one !== undefined && other !== undefined && sameValue(one.value, other.value, this.#rules)) {
+      this.#equal += 1
       return
     }
     const kind = one === undefined ? 'only-new' : other === undefined ? 'only-live' : 'different'
-    differences.push({ kind, what, key: known.key, timestamp: known.timestamp, live: one?.value, next: other?.value })
-  }
-  if (table) {
-    const [one, other] = [rowsOf(live), rowsOf(next)]
-    for (const key of new Set([...one.keys(), ...other.keys()])) pair('row', one.get(key), other.get(key))
-  } else {
-    const [one, other] = [finalsOf(live), finalsOf(next)]
-    for (const identity of new Set([...one.keys(), ...other.keys()])) pair('final', one.get(identity), other.get(identity))
-    for (const [a, b] of eventPairs(live, next, rules)) pair('event', a, b)
-  }
-  const count = (kind: DifferenceKind): number => differences.filter((one) => one.kind === kind).length
-  return {
-    topic,
-    table,
-    compared: equal + differences.length,
-    equal,
-    onlyLive: count('only-live'),
-    onlyNew: count('only-new'),
-    different: count('different'),
-    examples: differences.toSorted((a, b) => a.timestamp - b.timestamp).slice(0, EXAMPLES_MAX),
+    this.#counts[kind] += 1
+    this.#examples.push({ kind, what, key: known.key, timestamp: known.timestamp, live: one?.value, next: other?.value })
+    if (this.#examples.length > EXAMPLES_KEPT_MAX) this.#examples = earliest(this.#examples, EXAMPLES_MAX)
   }
 }
 
-function rowsOf(records: readonly ComparedRecord[]): ReadonlyMap<string, ComparedRecord> {
-  const rows = new Map<string, ComparedRecord>()
-  for (const record of records) {
-    if (record.value === null) rows.delete(record.key)
-    else rows.set(record.key, record)
+/** Takes the oldest partner of a record; where there is none, the record waits for one. */
+function match(waiting: Map<string, Unmatched>, name: string, side: Side, record: ComparedRecord): ComparedRecord | undefined {
+  const known = waiting.get(name)
+  if (known === undefined) {
+    waiting.set(name, { side, records: [record] })
+    return undefined
   }
-  return rows
+  if (known.side === side) {
+    known.records.push(record)
+    return undefined
+  }
+  const partner = known.records.shift()
+  if (known.records.length === 0) waiting.delete(name)
+  return partner
 }
 
-/** The same one twice in one version is found as well: the second has a name of its own. */
-function finalsOf(records: readonly ComparedRecord[]): ReadonlyMap<string, ComparedRecord> {
-  const finals = new Map<string, ComparedRecord>()
-  for (const record of records) {
-    if (record.identity === undefined) continue
-    let name = record.identity
-    for (let again = 2; finals.has(name); again += 1) name = `${record.identity}, time ${again}`
-    finals.set(name, record)
-  }
-  return finals
-}
-
-type EventPair = readonly [ComparedRecord | undefined, ComparedRecord | undefined]
-
-/** For each key: those that are exactly the same are paired first, in linear time; what is left, in the order of both. */
-function eventPairs(live: readonly ComparedRecord[], next: readonly ComparedRecord[], rules: CompareRules): EventPair[] {
-  const waiting = byKey(next, (record) => `${record.key} ${canonical(record.value, rules)}`)
-  const pairs: EventPair[] = []
-  const left: ComparedRecord[] = []
-  for (const record of live) {
-    if (record.identity !== undefined) continue
-    const same = waiting.get(`${record.key} ${canonical(record.value, rules)}`)?.pop()
-    if (same === undefined) left.push(record)
-    else pairs.push([record, same])
-  }
-  const others = byKey(
-    [...waiting.values()].flat().toSorted((one, other) => other.timestamp - one.timestamp),
-    (record) => record.key,
-  )
-  for (const record of left) pairs.push([record, others.get(record.key)?.pop()])
-  for (const records of others.values()) for (const record of records) pairs.push([undefined, record])
-  return pairs
-}
-
-function byKey(records: readonly ComparedRecord[], nameOf: (record: ComparedRecord) => string): Map<string, ComparedRecord[]> {
-  const all = new Map<string, ComparedRecord[]>()
-  for (const record of records) {
-    if (record.identity !== undefined) continue
-    const name = nameOf(record)
-    const list = all.get(name) ?? []
-    all.set(name, list)
-    list.push(record)
-  }
-  return all
-}
+const earliest = (examples: readonly Difference[], count: number): Difference[] =>
+  examples.toSorted((one, other) => one.timestamp - other.timestamp).slice(0, count)
 
 export const isEqual = (sinks: readonly SinkComparison[]): boolean => sinks.every((sink) => sink.compared === sink.equal)

@@ -8,8 +8,8 @@ import { IDENTITY } from '../../dataflow/operators/current.ts'
 import { readRange } from '../acquire/range-reader.ts'
 import { partitionId } from '../ports/log.ts'
 import type { LogRecord, PartitionRange, TopicPartition } from '../ports/log.ts'
-import { compareSink } from './compare-outputs.ts'
-import type { ComparedRecord, SinkComparison } from './compare-outputs.ts'
+import { OutputComparison } from './compare-outputs.ts'
+import type { ComparedRecord, Side, SinkComparison } from './compare-outputs.ts'
 import type { CompareRules } from './compare-values.ts'
 import { writerOf } from './handover.ts'
 import { knownVersion } from './replays.ts'
@@ -58,9 +58,17 @@ export async function verify(context: SharedContext, request: VerifyRequest): Pr
   })
   const sinks: SinkComparison[] = []
   for (const sink of facts.sinks) {
-    const live = await read(context, request, sink, 'topic', ends)
-    const next = await read(context, request, sink, 'shadow', ends)
-    sinks.push(compareSink(sink.topic, sink.table, live, next, request.rules))
+    const comparison = new OutputComparison(sink.topic, sink.table, request.rules)
+    for (let partition = 0; partition < sink.partitions; partition += 1) {
+      const abreast = new Abreast(context)
+      const one = (side: Side, which: 'topic' | 'shadow'): Promise<void> =>
+        read(context, request, { sink, partition, which }, ends, (records) => {
+          for (const record of records) comparison.add(side, record)
+          return abreast.went(side, records.length)
+        }).finally(() => abreast.ended(side))
+      await Promise.all([one('live', 'topic'), one('next', 'shadow')])
+    }
+    sinks.push(comparison.result())
   }
   return {
     application: context.application,
@@ -76,34 +84,54 @@ export async function verify(context: SharedContext, request: VerifyRequest): Pr
 const partitionsOf = (sink: SinkFacts, which: 'topic' | 'shadow'): TopicPartition[] =>
   Array.from({ length: sink.partitions }, (_, partition) => ({ topic: sink[which], partition }))
 
+/**
+ * Two topics that hold the same, or nearly: the reader that is ahead waits for the other one, so that what only one has shown so far is little.
+ */
+class Abreast {
+  readonly #context: SharedContext
+  readonly #counts: Record<Side, number> = { live: 0, next: 0 }
+
+  constructor(context: SharedContext) {
+    this.#context = context
+  }
+
+  async went(side: Side, records: number): Promise<void> {
+    const counts = this.#counts
+    counts[side] += records
+    const other = side === 'live' ? 'next' : 'live'
+    while (counts[side] > counts[other] + AHEAD_MAX) await this.#context.clock.sleep(AHEAD_PAUSE_MS)
+  }
+
+  /** Nothing comes any more: nobody waits for it. */
+  ended(side: Side): void {
+    this.#counts[side] = Infinity
+  }
+}
+
+const AHEAD_MAX = 20_000
+const AHEAD_PAUSE_MS = 5
+
 async function read(
   context: SharedContext,
   request: VerifyRequest,
-  sink: SinkFacts,
-  which: 'topic' | 'shadow',
+  { sink, partition, which }: { readonly sink: SinkFacts; readonly partition: number; readonly which: 'topic' | 'shadow' },
   ends: ReadonlyMap<string, PartitionRange>,
-): Promise<ComparedRecord[]> {
-  const found: ComparedRecord[] = []
+  take: (records: readonly ComparedRecord[]) => Promise<void>,
+): Promise<void> {
   const formats = formatsOf(request.plan, sink.topic)
-  for (const partition of partitionsOf(sink, which)) {
-    const range = ends.get(partitionId(partition.topic, partition.partition))
-    if (range === undefined) continue
-    await readRange(context.log, context.clock, {
-      partition,
-      from: range.logStart,
-      until: range.end,
-      stallMs: context.stallMs,
-      signal: context.signal,
-      onRecords: (records) => {
-        for (const record of records) {
-          // Others may write to the real topic too.
-          if (writerOf(record)?.startsWith(`${context.application}.v`) !== true || !isSampled(record, request.sample)) continue
-          found.push(compared(record, formats))
-        }
-      },
-    })
-  }
-  return found
+  const range = ends.get(partitionId(sink[which], partition))
+  if (range === undefined) return
+  // Others may write to the real topic too.
+  const isOurs = (record: LogRecord): boolean =>
+    writerOf(record)?.startsWith(`${context.application}.v`) === true && isSampled(record, request.sample)
+  await readRange(context.log, context.clock, {
+    partition: { topic: sink[which], partition },
+    from: range.logStart,
+    until: range.end,
+    stallMs: context.stallMs,
+    signal: context.signal,
+    onRecords: (records) => take(records.filter(isOurs).map((record) => compared(record, formats))),
+  })
 }
 
 /** By key, so that a table's row is there whole or not at all. */

@@ -3,8 +3,8 @@ import { json, minutes, text, topic, topology, tumbling, type } from 'millrace'
 import type { Topology } from 'millrace'
 import { verificationHtml, verificationText } from '../../../../libs/command/replay-report.ts'
 import { planOf } from '../../../../libs/dataflow/topology.ts'
-import { compareSink } from '../../../../libs/runtime/switch/compare-outputs.ts'
-import type { ComparedRecord } from '../../../../libs/runtime/switch/compare-outputs.ts'
+import { OutputComparison } from '../../../../libs/runtime/switch/compare-outputs.ts'
+import type { ComparedRecord, SinkComparison } from '../../../../libs/runtime/switch/compare-outputs.ts'
 import { sameValue } from '../../../../libs/runtime/switch/compare-values.ts'
 import { verify } from '../../../../libs/runtime/switch/verify.ts'
 import type { Verification, VerifyRequest } from '../../../../libs/runtime/switch/verify.ts'
@@ -32,6 +32,30 @@ describe('whether two values are the same', () => {
 
 describe('what two versions have written', () => {
   const event = (key: string, value: unknown, identity?: string): ComparedRecord => ({ key, value, identity, timestamp: 0 })
+
+  /** The same, however both are read beside each other. */
+  function compareSink(
+    topicName: string,
+    table: boolean,
+    live: ComparedRecord[],
+    next: ComparedRecord[],
+    rules: typeof exact,
+  ): SinkComparison {
+    const orders = [1, 2, 1_000].flatMap((step) => [
+      { step, first: 'live' as const },
+      { step, first: 'next' as const },
+    ])
+    const found = orders.map(({ step, first }) => {
+      const comparison = new OutputComparison(topicName, table, rules)
+      for (let at = 0; at < Math.max(live.length, next.length); at += step)
+        for (const side of first === 'live' ? (['live', 'next'] as const) : (['next', 'live'] as const))
+          for (const record of (side === 'live' ? live : next).slice(at, at + step)) comparison.add(side, record)
+      return comparison.result()
+    })
+    const counts = found.map((one) => ({ ...one, examples: one.examples.length }))
+    for (const one of counts) expect(one).toEqual(counts[0])
+    return found[4] as SinkComparison
+  }
 
   it('compares tables by last value, a tombstone included', () => {
     const live = [event('a', 1), event('a', 2), event('b', 1), event('c', 1), event('c', null)]

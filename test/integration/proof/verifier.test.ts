@@ -69,8 +69,11 @@ async function rewritten(
   change: (records: SeenRecord[], at: number, next: number) => void,
 ): Promise<string> {
   const records = [...(await reader.records(rig.topic(output)))]
-  const at = Math.floor(records.length / 2)
-  const next = records.findIndex((one, index) => index > at && one.key === records[at]?.key)
+  const nextOf = (place: number): number => records.findIndex((one, index) => index > place && one.key === records[place]?.key)
+  // In the middle, where the key has another record behind it.
+  let at = Math.floor(records.length / 2)
+  while (at > 0 && nextOf(at) === -1) at -= 1
+  const next = nextOf(at)
   change(records, at, next)
   const copy = rig.topic(name)
   await rig.log.admin.createTopics([{ name: copy, partitions: PARTITIONS, replicationFactor: -1, config: {} }])

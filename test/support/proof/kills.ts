@@ -100,7 +100,7 @@ export class Kills {
         const worker = rig.start({ seat, environment: { FAIL_POINT: `${kill.point}:${kill.count}` } })
         const begun = this.#progress.begun(seat)
         await this.#die(worker, kill)
-        this.#look(seat, worker, disk)
+        this.#look(seat, worker, disk, kill.point)
         if (begun.wentOn) disk.complete = true
         this.#progress.died(seat, this.#factsOf(kill.point))
       }
@@ -140,8 +140,15 @@ export class Kills {
     await guest?.stop()
   }
 
-  #look(seat: string, worker: EngineWorker, disk: { readonly complete: boolean; readonly damages: number; wipes: number }): void {
-    disk.wipes += worker.said('is wiped and rebuilt').length
+  #look(
+    seat: string,
+    worker: EngineWorker,
+    disk: { readonly complete: boolean; readonly damages: number; wipes: number },
+    killedAt?: FailPoint,
+  ): void {
+    const said = worker.said('is wiped and rebuilt').length
+    // It is said before it is done, and who dies at the first one has not done the others.
+    disk.wipes += killedAt === 'wiping' ? Math.min(1, said) : said
     if (disk.wipes > disk.damages) this.#surprises.push(`${seat}: ${disk.wipes} stores wiped, ${disk.damages} were damaged`)
     for (const { msg, from, bytesRead } of worker.said(': restored ')) {
       if (disk.complete && this.#request.workers === 1) {

@@ -82,12 +82,8 @@ function memoryCheck(settings: Settings): Check {
   const constrained = process.constrainedMemory()
   // A cgroup without a limit answers with a number beyond all memory.
   const available = constrained > 0 && constrained < totalmem() ? constrained : totalmem()
-  const found = `${bytes(available)} for this process, ${bytes(settings.stateMemoryBytes)} of it for state`
-  return settings.stateMemoryBytes > available / 2
-    ? warning(
-        'memory',
-        found,
-        'Lower stateMemoryBytes to at most half, or give the process more memory: buffers and the JavaScript heap come on top.',
-      )
+  const found = `${bytes(available)} for this process, memoryBytes is ${bytes(settings.memoryBytes)}`
+  return settings.memoryBytes > available
+    ? warning('memory', found, 'Lower memoryBytes below it, or give the process more memory.')
     : ok('memory', found)
 }

@@ -1,9 +1,10 @@
 /** One worker process, until a signal or a fault ends it. */
-import { hostname } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { Fault } from '../faults/fault.ts'
 import { internalNames } from '../dataflow/plan.ts'
 import type { Settings } from '../runtime/settings/settings.ts'
+import type { WorkerStatus } from '../runtime/worker/status.ts'
 import type { ExitReason } from '../runtime/worker/worker.ts'
 import { AdminServer } from '../telemetry/admin-server.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
@@ -11,8 +12,8 @@ import { Metrics } from '../telemetry/metrics.ts'
 import type { CommandContext } from './command.ts'
 import { needBrokers } from './configuration-source.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
-import { boundHeapGrowth } from './heap-growth.ts'
 import { keySpellings, type KeySpelling } from './key-text.ts'
+import { governMemory, type GovernedMemory } from './memory-governor.ts'
 import { secretsOf } from './secrets-of.ts'
 import { Shutdown } from './shutdown.ts'
 import { threadedWorker } from './threaded-worker.ts'
@@ -24,7 +25,6 @@ import type { Signal } from './world.ts'
 
 /** `millrace run <module>`, and the worker of `millrace replay start --local`. */
 export async function runWorker(context: CommandContext, module: string): Promise<ExitCode> {
-  boundHeapGrowth()
   const settings = await context.settings()
   needBrokers(settings)
   const topology = await loadTopology(module, context.io.directory)
@@ -58,32 +58,78 @@ async function runWorkers(
   logger: Logger,
 ): Promise<ExitCode> {
   const id = `${hostname()}-${process.pid}`
-  const metrics = new Metrics({ status: async () => (await worker).status() })
+  const metrics = new Metrics({ status: () => status() })
+  // Before the threads start: some of its flags count from their birth.
+  const memory = keepWithin(settings, context, logger, async (share) => (await worker).limitCaches(share))
   const worker = openWorkers(context, module, topology, settings, logger, id, (task, durationMs) =>
     metrics.observeCommit({ subTopology: task.slice(0, task.lastIndexOf('.')), durationMs }),
   )
-  const running = await worker
-  const admin = await AdminServer.start({
-    host: settings.adminHost,
-    port: settings.adminPort,
-    metrics,
-    status: () => running.status(),
-    topology: (format) => printTopology(topology, format),
-    readState: (step, key, query) => running.readState({ step, key, spelling: spellingOf(query.get('key-as')) }),
-    adminToken: settings.adminToken?.reveal(),
-    stateReadsToken: settings.stateReadsToken?.reveal(),
-    livenessMs: settings.livenessMs,
-    onError: (err, path) => logger.warn({ err, path }, 'a request to the admin server failed'),
-  }).catch(async (error: unknown) => {
-    await running.stop()
-    throw error
-  })
-  logger.info({ url: admin.url, worker: id, pid: process.pid }, 'admin server listens')
+  const status = async (): Promise<WorkerStatus> => ({ ...(await (await worker).status()), memory: memory.view })
   try {
-    return await untilTheEnd(context, running, settings, logger)
+    const running = await worker
+    const admin = await openAdmin(settings, topology, running, metrics, status, logger)
+    logger.info({ url: admin.url, worker: id, pid: process.pid }, 'admin server listens')
+    try {
+      return await untilTheEnd(context, running, settings, logger)
+    } finally {
+      await admin.close()
+    }
   } finally {
-    await admin.close()
+    memory.stop()
   }
+}
+
+/** When it cannot be opened the worker is stopped. */
+async function openAdmin(
+  settings: Settings,
+  topology: LoadedTopology,
+  worker: RunningWorker,
+  metrics: Metrics,
+  status: () => Promise<WorkerStatus>,
+  logger: Logger,
+): Promise<AdminServer> {
+  try {
+    return await AdminServer.start({
+      host: settings.adminHost,
+      port: settings.adminPort,
+      metrics,
+      status,
+      topology: (format) => printTopology(topology, format),
+      readState: (step, key, query) => worker.readState({ step, key, spelling: spellingOf(query.get('key-as')) }),
+      adminToken: settings.adminToken?.reveal(),
+      stateReadsToken: settings.stateReadsToken?.reveal(),
+      livenessMs: settings.livenessMs,
+      onError: (err, path) => logger.warn({ err, path }, 'a request to the admin server failed'),
+    })
+  } catch (error) {
+    await worker.stop()
+    throw error
+  }
+}
+
+/** The memory budget, for all workers of this process together. */
+function keepWithin(
+  { memoryBytes, workers }: Settings,
+  { world }: CommandContext,
+  logger: Logger,
+  limitCaches: (share: number) => Promise<void>,
+): GovernedMemory {
+  let short = false
+  return governMemory({
+    memoryBytes,
+    processorsToSpare: availableParallelism() - workers,
+    world,
+    onCacheShare: (memory) => {
+      if (short !== memory.cacheShare < 1) {
+        short = !short
+        if (short)
+          logger.warn({ ...memory }, 'memory is short: the caches of decoded values shrink. Raise memoryBytes or lower stateMemoryBytes')
+        else logger.info({ ...memory }, 'memory: the caches of decoded values have their full size again')
+      }
+      // A worker that could not be opened or has ended has no caches.
+      limitCaches(memory.cacheShare).catch(() => undefined)
+    },
+  })
 }
 
 const spellingOf = (text: string | null): KeySpelling => keySpellings.find((spelling) => spelling === text) ?? 'text'
@@ -115,6 +161,7 @@ async function openWorkers(
       start: () => worker.start(),
       status: () => worker.status(),
       readState: (question) => worker.readState(question),
+      limitCaches: (share) => worker.limitCaches(share),
       stop: () => worker.stop().finally(free),
     }
   } catch (error) {

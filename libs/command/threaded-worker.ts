@@ -56,6 +56,10 @@ class ThreadedWorker implements RunningWorker {
     return result.answer
   }
 
+  async limitCaches(share: number): Promise<void> {
+    await this.#call({ kind: 'limit-caches', call: this.#next(), share })
+  }
+
   async stop(): Promise<void> {
     try {
       await this.#call({ kind: 'stop', call: this.#next() })

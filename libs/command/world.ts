@@ -1,4 +1,5 @@
 /** What commands need of the world beyond the terminal: replaced as a whole by tests. */
+import { setFlagsFromString } from 'node:v8'
 import { systemClock, type Clock } from '../runtime/ports/clock.ts'
 import type { Log } from '../runtime/ports/log.ts'
 import type { Settings } from '../runtime/settings/settings.ts'
@@ -17,6 +18,10 @@ export interface World {
   onSignal(handle: (signal: Signal) => void): () => void
   /** Called after each step of a command that has several; a test ends the process there. */
   atStep?(step: string): void
+  /** Memory of this process that stands in RAM, bytes. */
+  residentBytes(): number
+  /** Sets a flag of V8, for all threads of this process. */
+  setHeapFlag(flag: string): void
   /** Ends the process at once. */
   exit(code: number): void
 }
@@ -34,5 +39,7 @@ export const realWorld: World = {
       for (const signal of signals) process.off(signal, handle)
     }
   },
+  residentBytes: () => process.memoryUsage.rss(),
+  setHeapFlag: setFlagsFromString,
   exit: (code) => process.exit(code),
 }

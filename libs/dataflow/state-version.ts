@@ -8,6 +8,7 @@
  * form when it is next written. Restores copy bytes and know nothing of it.
  */
 import { Fault } from '../faults/fault.ts'
+import { asBuffer } from './cells.ts'
 import type { Codec } from './cells.ts'
 import { decodeStructured, encodeStructured, structuredCodec } from './structured-codec.ts'
 
@@ -101,6 +102,6 @@ export interface Stored {
 /** A value as it is stored, not upgraded: for those who look at state without the program. */
 export function decodeStored(bytes: Uint8Array): Stored {
   if (bytes[0] !== VERSIONED) return { version: 1, value: decodeStructured(bytes) }
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const buffer = asBuffer(bytes)
   return { version: buffer.readUInt16BE(1), value: decodeStructured(buffer.subarray(HEAD_BYTES)) }
 }

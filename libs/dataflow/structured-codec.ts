@@ -52,17 +52,19 @@ function isPlainObject(value: object, depth: number): boolean {
 
 /** Throws TypeError for what would not come back as it was: functions, symbols, class instances, circles. */
 export function encodeStructured(value: unknown): Uint8Array {
-  if (isJsonPlain(value)) return Buffer.from(JSON.stringify(value), 'utf8')
-  return encodeStructuredWithRoom(value, 0)
+  return isJsonPlain(value) ? Buffer.from(JSON.stringify(value), 'utf8') : inRoom(JSON.stringify(toTagged(value)), true, 0)
 }
 
 /** `encodeStructured` with so many bytes left free behind it. */
 export function encodeStructuredWithRoom(value: unknown, room: number): Uint8Array {
   const plain = isJsonPlain(value)
-  const text = JSON.stringify(plain ? value : toTagged(value))
-  const start = plain ? 0 : 1
+  return inRoom(JSON.stringify(plain ? value : toTagged(value)), !plain, room)
+}
+
+function inRoom(text: string, tagged: boolean, room: number): Uint8Array {
+  const start = tagged ? 1 : 0
   const encoded = Buffer.allocUnsafe(start + Buffer.byteLength(text) + room)
-  if (!plain) encoded[0] = TAGGED
+  if (tagged) encoded[0] = TAGGED
   encoded.write(text, start, 'utf8')
   return encoded
 }

@@ -4,6 +4,8 @@
  *
  * What belongs to another realm (jest runs tests in one) is known by its tag or shape, never by instanceof.
  */
+import { asBuffer } from './cells.ts'
+
 type Json = string | number | boolean | null | Json[] | { [name: string]: Json }
 
 const TAG = '$'
@@ -34,7 +36,7 @@ export function toTagged(value: unknown, depth = 0): Json {
 
 function objectToTagged(value: object, depth: number): Json {
   if (Array.isArray(value)) return Array.from(value, (item: unknown, index) => (index in value ? toTagged(item, depth) : tagged('hole')))
-  if (value instanceof Uint8Array) return tagged('bytes', Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'))
+  if (value instanceof Uint8Array) return tagged('bytes', asBuffer(value).toString('base64'))
   switch (Object.prototype.toString.call(value)) {
     // Each is what its tag says; a class that lies about its tag fails at the first call.
     case '[object Date]':

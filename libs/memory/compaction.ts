@@ -1,4 +1,5 @@
 /** What the log cleaner leaves of a compacted partition. Pure. */
+import { toKeyBytes } from '../dataflow/cells.ts'
 import type { Entry } from './memory-topic.ts'
 
 /**
@@ -11,15 +12,13 @@ export function compactEntries(entries: readonly Entry[], below: number, purgeTo
   for (const entry of entries) {
     if (entry.record.offset >= below) break
     if (entry.kind === 'data' && entry.state === 'committed' && entry.record.key !== null)
-      newest.set(textOf(entry.record.key), entry.record.offset)
+      newest.set(toKeyBytes(entry.record.key), entry.record.offset)
   }
   return entries.filter(({ record, kind }) => {
     if (record.offset >= below) return true
     if (kind !== 'data') return !purgeTombstones
     // An aborted record is never the newest of its key, so it goes here, too.
-    if (record.key === null || newest.get(textOf(record.key)) !== record.offset) return false
+    if (record.key === null || newest.get(toKeyBytes(record.key)) !== record.offset) return false
     return record.value !== null || !purgeTombstones
   })
 }
-
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')

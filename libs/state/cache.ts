@@ -25,13 +25,14 @@ export interface CacheEntry<V> {
 }
 
 export class CacheBudget {
-  readonly #half: number
+  readonly #bytesMax: () => number
   #young = 0
   #old = 0
   readonly #caches: { rotate(): void; clear(): void }[] = []
 
-  constructor(bytesMax: number) {
-    this.#half = bytesMax / 2
+  /** The bound may change at any time; a smaller one is kept as soon as something is put. */
+  constructor(bytesMax: () => number) {
+    this.#bytesMax = bytesMax
   }
 
   get bytes(): number {
@@ -44,7 +45,7 @@ export class CacheBudget {
 
   charge(bytes: number): void {
     this.#young += bytes
-    if (this.#young <= this.#half) return
+    if (2 * this.#young <= this.#bytesMax()) return
     for (const cache of this.#caches) cache.rotate()
     this.#old = this.#young
     this.#young = 0

@@ -215,7 +215,8 @@ export class CellOverlay<V> implements Prefetching {
   // ---- prefetch
 
   prefetch(entry: KeyBytes): void {
-    if (this.#announced.has(entry) || this.#cache.peek(entry) !== undefined || this.layered(entry) !== undefined) return
+    // The cache first: most keys are found there.
+    if (this.#cache.peek(entry) !== undefined || this.#announced.has(entry) || this.layered(entry) !== undefined) return
     this.#announced.set(entry, { asked: false })
     this.#scope.announce(this, entry)
   }

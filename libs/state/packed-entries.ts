@@ -1,4 +1,5 @@
 /** Keys and values as two pieces of memory that move between threads without copies: lengths, and all bytes one after another. */
+import { asBuffer } from '../dataflow/cells.ts'
 import type { StoreWrite } from './store.ts'
 
 export interface PackedEntries {
@@ -33,7 +34,7 @@ export function packWrites(writes: readonly StoreWrite[]): PackedEntries {
 
 export function unpackWrites({ lengths, bytes }: PackedEntries): StoreWrite[] {
   const writes: StoreWrite[] = []
-  const memory = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const memory = asBuffer(bytes)
   let at = 0
   for (let index = 0; index < lengths.length; index += 2) {
     const keyEnd = at + (lengths[index] ?? 0)
@@ -64,7 +65,7 @@ export function packValues(values: readonly (Uint8Array | undefined)[]): PackedE
 }
 
 export function unpackValues({ lengths, bytes }: PackedEntries): (Buffer | undefined)[] {
-  const memory = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const memory = asBuffer(bytes)
   const values: (Buffer | undefined)[] = []
   let at = 0
   for (const length of lengths) {

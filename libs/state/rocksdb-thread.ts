@@ -3,6 +3,7 @@
  * when all its requests were answered.
  */
 import { parentPort } from 'node:worker_threads'
+import { toKeyBytes } from '../dataflow/cells.ts'
 import { packValues, unpackValues, unpackWrites } from './packed-entries.ts'
 import type { PackedEntries } from './packed-entries.ts'
 import { writeBatch } from './rocksdb-batch.ts'
@@ -45,10 +46,7 @@ function answerOf({ id, kind, handle, packed }: ThreadRequest): ThreadAnswer {
 
 /** Neighbours are inserted faster: measured 7.6 instead of 13.7 ms for 7,000 keys, sorting 2.7 ms. Equal keys keep their order. */
 function inKeyOrder(writes: StoreWrite[]): StoreWrite[] {
-  const named = writes.map((write) => {
-    const { key } = write
-    return { name: Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1'), write }
-  })
+  const named = writes.map((write) => ({ name: toKeyBytes(write.key), write }))
   named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   return named.map(({ write }) => write)
 }

@@ -22,8 +22,8 @@ import type { ClearRange, Store, StoreWrite } from './store.ts'
 export type { LocalMark } from './local-mark.ts'
 
 export interface TaskStateOptions {
-  /** Bound of the cache of decoded values, bytes (about: sizes of decoded values are estimated from their encoded size). */
-  readonly cacheBytesMax: number
+  /** Bound of the cache of decoded values, bytes (about: sizes of decoded values are estimated from their encoded size). May change. */
+  readonly cacheBytesMax: number | (() => number)
   /** Deep-freezes values that go in and out, so that user code that changes them in place is found (test kit). Default false. */
   readonly freezeValues?: boolean
 }
@@ -59,7 +59,8 @@ export class TaskState implements StateCounters {
     this.#store = store
     this.#registry = StepRegistry.read(store)
     this.#mark = readMark(store)
-    this.#budget = new CacheBudget(options.cacheBytesMax)
+    const { cacheBytesMax } = options
+    this.#budget = new CacheBudget(typeof cacheBytesMax === 'number' ? () => cacheBytesMax : cacheBytesMax)
     const scope: TaskScope = {
       store,
       budget: this.#budget,

@@ -4,11 +4,10 @@
  * of partitions: task, topic, partition, step, state, outcome; never a key or a message.
  */
 import { storeMetrics } from './store-metrics.ts'
+import { workerMetrics } from './worker-metrics.ts'
 import type { InputView, StatusView, TaskView } from './status-view.ts'
 
 import type { MetricDefinition, Sample } from './metric.ts'
-
-const one = (value: number, labels: Sample['labels'] = {}): readonly Sample[] => [{ labels, value }]
 
 /** A value that is not known gives no sample: a gap in a graph is honest, a zero is not. */
 const known = (value: number | null, labels: Sample['labels']): readonly Sample[] => (value === null ? [] : [{ labels, value }])
@@ -36,80 +35,8 @@ const perRestore =
     status.tasks.flatMap((task) => task.restore.flatMap((restore) => known(read(restore), { task: task.name, step: restore.step })))
 
 const OUTCOMES = ['processed', 'filtered', 'late', 'refused'] as const
-const WORKER_STATES = ['starting', 'running', 'rebalancing', 'stopping', 'stopped', 'failed'] as const
 const TASK_STATES = ['assigned', 'fencing', 'restoring', 'running', 'suspended', 'halted', 'retired', 'ended', 'closed', 'stopped'] as const
-const ROLES = ['waiting', 'shadow', 'live', 'retired', 'given-up'] as const
 const INPUT = ['task', 'topic', 'partition']
-
-const worker: readonly MetricDefinition[] = [
-  {
-    name: 'millrace_info',
-    type: 'gauge',
-    labels: ['application', 'version', 'worker', 'millrace', 'node'],
-    help: 'Which application and release runs here? Always 1.',
-    read: (s) =>
-      one(1, {
-        application: s.application,
-        version: s.applicationVersion,
-        worker: s.worker.id,
-        millrace: s.worker.millraceVersion,
-        node: s.worker.nodeVersion,
-      }),
-  },
-  {
-    name: 'millrace_worker_state',
-    type: 'gauge',
-    labels: ['state'],
-    help: 'What is the worker doing? 1 for its state, 0 for the others.',
-    read: (s) => WORKER_STATES.map((state) => ({ labels: { state }, value: Number(s.worker.state === state) })),
-  },
-  {
-    name: 'millrace_version_role',
-    type: 'gauge',
-    labels: ['role'],
-    help: 'What does this version do among the versions of the application? 1 for its role, 0 for the others.',
-    read: (s) => (s.role === null ? [] : ROLES.map((role) => ({ labels: { role }, value: Number(s.role === role) }))),
-  },
-  {
-    name: 'millrace_worker_start_time_seconds',
-    type: 'gauge',
-    labels: [],
-    help: 'When did the worker start, as Unix time?',
-    read: (s) => one(s.worker.startedAt / 1000),
-  },
-  {
-    name: 'millrace_last_turn_time_seconds',
-    type: 'gauge',
-    labels: [],
-    help: 'When did the loop of the engine last make a turn, as Unix time?',
-    read: (s) => one(s.worker.lastTurnAt / 1000),
-  },
-  {
-    name: 'millrace_do_not_scale',
-    type: 'gauge',
-    labels: [],
-    help: 'Would adding or removing workers now throw restore work away? 1 while tasks restore.',
-    read: (s) => one(Number(s.doNotScale)),
-  },
-  {
-    name: 'millrace_busy_seconds_total',
-    type: 'counter',
-    labels: [],
-    help: 'For how long have the threads of the workers been at work? Its rate is the number of busy threads.',
-    read: (s) => (s.busySeconds === undefined ? [] : one(s.busySeconds)),
-  },
-  {
-    name: 'millrace_event_loop_delay_seconds',
-    type: 'gauge',
-    labels: ['quantile'],
-    help: 'How long does ready work wait for the thread? mean, 0.99 and max since the last reading.',
-    read: (s) => [
-      { labels: { quantile: 'mean' }, value: s.eventLoopDelay.meanMs / 1000 },
-      { labels: { quantile: '0.99' }, value: s.eventLoopDelay.p99Ms / 1000 },
-      { labels: { quantile: 'max' }, value: s.eventLoopDelay.maxMs / 1000 },
-    ],
-  },
-]
 
 const tasks: readonly MetricDefinition[] = [
   {
@@ -376,7 +303,7 @@ const state: readonly MetricDefinition[] = [
 ]
 
 /** Read from the status document at each scrape. */
-export const metricDefinitions: readonly MetricDefinition[] = [...worker, ...tasks, ...inputs, ...steps, ...state, ...storeMetrics]
+export const metricDefinitions: readonly MetricDefinition[] = [...workerMetrics, ...tasks, ...inputs, ...steps, ...state, ...storeMetrics]
 
 export interface HistogramDefinition {
   readonly name: `millrace_${string}`

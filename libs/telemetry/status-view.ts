@@ -86,6 +86,12 @@ export interface StatusView {
   readonly kept?: { readonly stores: number; readonly bytes: number; readonly removed: number }
   readonly eventLoopDelay: { readonly meanMs: number; readonly p99Ms: number; readonly maxMs: number }
   readonly busySeconds?: number
+  readonly memory?: {
+    readonly budgetBytes: number
+    readonly residentBytes: number
+    readonly heapGrowthPercent: number
+    readonly cacheShare: number
+  }
   readonly doNotScale: boolean
   readonly fault?: { readonly code: string; readonly message: string } | undefined
 }

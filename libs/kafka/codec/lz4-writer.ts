@@ -1,12 +1,11 @@
 /** Writes the LZ4 frame format (lz4/doc/lz4_Frame_format.md) as Kafka's Java client does: independent blocks of 64 KiB, no checksums. */
-import { BLOCK_BYTES_MAX, eachMatch } from './matches.ts'
+import { BLOCK_BYTES_MAX, MATCH_BYTES_MIN, eachMatch } from './matches.ts'
 
 /** Magic, version 1 with independent blocks, blocks of 64 KiB at most, and the checksum of those two bytes. */
 const FRAME_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82])
 const SIZE_BYTES = 4
 /** Bit of a block's size: the block is not compressed. */
 const AS_IT_IS = 0x8000_0000
-const MATCH_BYTES_MIN = 4
 
 /** What a block takes when nothing repeats. */
 const blockBytesMax = (size: number): number => size + Math.ceil(size / 255) + 16

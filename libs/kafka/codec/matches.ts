@@ -8,7 +8,7 @@ export const BLOCK_BYTES_MAX = 64 * 1024
 /** lz4 asks for it: no match begins in the last 12 bytes of a block or reaches into its last 5. */
 const LAST_START_BYTES = 12
 const LAST_LITERAL_BYTES = 5
-const MATCH_BYTES_MIN = 4
+export const MATCH_BYTES_MIN = 4
 const HASH_BITS = 14
 /** Odd, close to 2^32 divided by the golden ratio. */
 const HASH_FACTOR = 0x9e3779b1

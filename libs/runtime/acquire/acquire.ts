@@ -49,7 +49,7 @@ export interface AcquireContext {
   readonly task: TaskWiring
   readonly controlTopic: string
   readonly manifest: Manifest
-  readonly cacheBytesMax: number
+  readonly cacheBytesMax: () => number
   readonly freezeValues: boolean
   readonly signal: AbortSignal
   readonly probe: CommitProbe

@@ -43,6 +43,12 @@ const rules: readonly Rule[] = [
   },
   {
     code: 'MR2006',
+    broken: (s) => s.stateMemoryBytes * 2 > s.memoryBytes,
+    message: (s) =>
+      `stateMemoryBytes ${s.stateMemoryBytes} is more than half of memoryBytes ${s.memoryBytes}, which buffers and JavaScript heaps are part of. Raise memoryBytes, or lower stateMemoryBytes.`,
+  },
+  {
+    code: 'MR2006',
     broken: (s) => s.replicationFactor === 0,
     message: () => 'replicationFactor 0 is no number of replicas. Give -1 for the default of the broker, or 1 or more.',
   },

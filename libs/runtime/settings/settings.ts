@@ -73,6 +73,16 @@ export const settingTable = {
     },
     { min: 16 * MIB },
   ),
+  memoryBytes: size(
+    1024 * MIB,
+    {
+      group: 'operations',
+      meaning:
+        'Memory that the process keeps within, all workers and all parts together: state, buffers, JavaScript heaps. At most 85 % of the limit of the container, whatever stands here. Kept by collecting garbage more often, and then by smaller caches of decoded values.',
+      cost: 'Too little: processor time for collections, then reads from disk.',
+    },
+    { min: 128 * MIB },
+  ),
   commitIntervalMs: duration(
     100,
     {

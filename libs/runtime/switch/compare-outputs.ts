@@ -50,8 +50,10 @@ export type Side = 'live' | 'next'
 
 /** What one version has given and the other not, so far: all of it is equal, so one list says whose it is. */
 interface Unmatched {
-  side: Side
+  readonly side: Side
   readonly records: ComparedRecord[]
+  /** How many of them, the oldest, have found a partner. */
+  paired: number
 }
 
 /**
@@ -83,7 +85,7 @@ export class OutputComparison {
       else this.#rows[side].set(record.key, record)
     } else if (record.identity !== undefined) {
       const other = match(this.#finals, record.identity, side, record)
-      if (other !== undefined) this.#pair('final', ...(side === 'live' ? ([record, other] as const) : ([other, record] as const)))
+      if (other !== undefined) this.#pairOf('final', side, record, other)
     } else if (match(this.#events, `${record.key} ${canonical(record.value, this.#rules)}`, side, record) !== undefined) this.#equal += 1
   }
 
@@ -91,8 +93,8 @@ export class OutputComparison {
   result(): SinkComparison {
     const { live, next } = this.#rows
     for (const key of new Set([...live.keys(), ...next.keys()])) this.#pair('row', live.get(key), next.get(key))
-    for (const { side, records } of this.#finals.values())
-      for (const record of records) this.#pair('final', side === 'live' ? record : undefined, side === 'live' ? undefined : record)
+    for (const unmatched of this.#finals.values())
+      for (const record of alone(unmatched)) this.#pairOf('final', unmatched.side, record, undefined)
     this.#pairEvents()
     return {
       topic: this.#topic,
@@ -110,10 +112,15 @@ export class OutputComparison {
   #pairEvents(): void {
     const left = [...this.#events.values()]
     const inOrder = (side: Side): ComparedRecord[] =>
-      left.flatMap((one) => (one.side === side ? one.records : [])).toSorted((one, other) => one.timestamp - other.timestamp)
+      left.flatMap((one) => (one.side === side ? alone(one) : [])).toSorted((one, other) => one.timestamp - other.timestamp)
     const others = Map.groupBy(inOrder('next').toReversed(), (record) => record.key)
     for (const record of inOrder('live')) this.#pair('event', record, others.get(record.key)?.pop())
     for (const records of others.values()) for (const record of records) this.#pair('event', undefined, record)
+  }
+
+  #pairOf(what: Difference['what'], side: Side, record: ComparedRecord, other: ComparedRecord | undefined): void {
+    if (side === 'live') this.#pair(what, record, other)
+    else this.#pair(what, other, record)
   }
 
   #pair(what: Difference['what'], one: ComparedRecord | undefined, other: ComparedRecord | undefined): void {
@@ -134,17 +141,20 @@ export class OutputComparison {
 function match(waiting: Map<string, Unmatched>, name: string, side: Side, record: ComparedRecord): ComparedRecord | undefined {
   const known = waiting.get(name)
   if (known === undefined) {
-    waiting.set(name, { side, records: [record] })
+    waiting.set(name, { side, records: [record], paired: 0 })
     return undefined
   }
   if (known.side === side) {
     known.records.push(record)
     return undefined
   }
-  const partner = known.records.shift()
-  if (known.records.length === 0) waiting.delete(name)
+  const partner = known.records[known.paired]
+  known.paired += 1
+  if (known.paired === known.records.length) waiting.delete(name)
   return partner
 }
+
+const alone = ({ records, paired }: Unmatched): readonly ComparedRecord[] => records.slice(paired)
 
 const earliest = (examples: readonly Difference[], count: number): Difference[] =>
   examples.toSorted((one, other) => one.timestamp - other.timestamp).slice(0, count)

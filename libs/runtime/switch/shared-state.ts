@@ -10,6 +10,7 @@
  * 3. The first decision for a switch counts, later ones mean nothing (hole S4).
  * 4. A cut (the positions at which the live version halted) is a copy of what stands in its commit records; the first one counts.
  */
+import { asBuffer } from '../../dataflow/cells.ts'
 import { isRecord } from '../json.ts'
 
 /** What a version does. `waiting`: it may not work before a replay is started for it. */
@@ -163,7 +164,7 @@ export const encodeShared = (record: SharedRecord): Uint8Array => Buffer.from(JS
 export function decodeShared(value: Uint8Array | null): SharedRecord | undefined {
   if (value === null) return undefined
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'))
+    const parsed: unknown = JSON.parse(asBuffer(value).toString('utf8'))
     // Written by encodeShared; kinds of a newer release are passed over by the fold.
     return isRecord(parsed) && typeof parsed['kind'] === 'string' ? (parsed as unknown as SharedRecord) : undefined
   } catch {

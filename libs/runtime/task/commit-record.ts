@@ -5,6 +5,7 @@
  * Key of the record: `c` + partition is not needed, the partition is the task; the key is one constant byte, so that compaction
  * keeps the newest. Fence records have a key of their own. Values are JSON: a person can read them with a console consumer.
  */
+import { asBuffer } from '../../dataflow/cells.ts'
 import { isRecord } from '../json.ts'
 import type { SavedCuts } from '../switch/cuts.ts'
 import type { OutputRole } from '../switch/task-switch.ts'
@@ -97,7 +98,7 @@ export const encodeCommitRecord = (record: CommitRecord): Uint8Array => Buffer.f
 export function decodeCommitRecord(value: Uint8Array): CommitRecord | undefined {
   let parsed: unknown
   try {
-    parsed = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'))
+    parsed = JSON.parse(asBuffer(value).toString('utf8'))
   } catch {
     return undefined
   }

@@ -7,6 +7,7 @@
  *
  * Header arrays without a stamp are one shared object per epoch: the encoder of the log recognises it by identity.
  */
+import { asBuffer } from '../../dataflow/cells.ts'
 import type { Header } from '../ports/log.ts'
 
 const DATA = 'mr'
@@ -96,7 +97,7 @@ export function readRepartition(headers: readonly Header[]): RepartitionMeaning 
 function meaningOf(headers: readonly Header[]): RepartitionMeaning {
   const own = headers[headers.length - 1]
   if (own === undefined) return { kind: 'foreign' }
-  const bytes = Buffer.from(own[1].buffer, own[1].byteOffset, own[1].byteLength)
+  const bytes = asBuffer(own[1])
   if (own[0] === DATA && DATA_LENGTHS.includes(bytes.length)) {
     return {
       kind: 'record',

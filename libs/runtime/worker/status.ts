@@ -201,6 +201,17 @@ export interface EventLoopDelayStatus {
   readonly maxMs: number
 }
 
+/** The memory of a process against its budget, and what is done to keep within. */
+export interface MemoryStatus {
+  /** Setting memoryBytes, or less where a container's limit says so. */
+  readonly budgetBytes: number
+  readonly residentBytes: number
+  /** How far the heaps may grow between full collections, percent of what lives in them. */
+  readonly heapGrowthPercent: number
+  /** Part of their full size that the caches of decoded values may have: 1 unless memory is short. */
+  readonly cacheShare: number
+}
+
 export interface WorkerStatus {
   readonly version: typeof STATUS_VERSION
   /** When the document was made. */
@@ -218,6 +229,8 @@ export interface WorkerStatus {
   readonly eventLoopDelay: EventLoopDelayStatus
   /** For how long the thread of the worker has been at work since it began, seconds. Absent in documents of older releases. */
   readonly busySeconds?: number
+  /** Of the process; only where one looks after it (the command). */
+  readonly memory?: MemoryStatus
   /** True while tasks restore: adding or removing workers now would restart that work elsewhere. */
   readonly doNotScale: boolean
   /** Why the worker stopped, when `worker.state` is `failed`. */

@@ -56,6 +56,8 @@ export interface WorkerOptions {
   /** Freezes values given to user code, so that code which changes them in place fails (test kit). */
   readonly freezeValues?: boolean
   onCommit?(task: string, milliseconds: number): void
+  /** Part of their size that the caches of decoded values may have now, 0-1. Default 1. */
+  cacheShare?(): number
 }
 
 /** Why a worker ended. */
@@ -343,6 +345,7 @@ export class Worker {
     }
     const { options } = this
     const stateful = prepared.wiring.tasks.filter((task) => task.changelogs.size > 0).length
+    const cacheBytesMax = options.settings.stateMemoryBytes / 2 / Math.max(1, stateful)
     const deadLetters = { topic: prepared.wiring.names.deadLetters, partitions: Math.max(1, ...prepared.wiring.taskCounts.values()) }
     const task = new Task({
       log: options.log,
@@ -354,7 +357,7 @@ export class Worker {
       controlTopic: prepared.wiring.names.control,
       manifest: prepared.manifest,
       // Half of the budget for decoded values, half for RocksDB.
-      cacheBytesMax: Math.floor(options.settings.stateMemoryBytes / 2 / Math.max(1, stateful)),
+      cacheBytesMax: () => (options.cacheShare?.() ?? 1) * cacheBytesMax,
       freezeValues: options.freezeValues ?? false,
       deadLetters,
       recordBytesMax: (topic) => prepared.recordBytesMax.get(topic) ?? Infinity,

@@ -130,22 +130,15 @@ function missedIn(measurements: readonly Measurement[], options: BenchOptions): 
   const rate = ratio(measurements, (one) => one.recordsPerSecond)?.median
   if (rate !== undefined && rate < options.target) lines.push(`the ratio is below ${options.target}`)
   const own = summaries(measurements).find(({ name }) => name === 'millrace')
-  const budget = memoryBudget(options) * budgetSlack
-  if (own !== undefined && own.rssGrowthBytes > budget)
-    lines.push(`Millrace's memory grew by ${mib(own.rssGrowthBytes)}, above the ${mib(budget)} that its settings allow`)
+  const most = settingTable.memoryBytes.default * budgetSlack
+  if (own !== undefined && own.rssPeakBytes > most)
+    lines.push(`Millrace took ${mib(own.rssPeakBytes)}, more than the ${mib(most)} that memoryBytes allows with some slack`)
   return lines
 }
 
 function doubts(measurements: readonly Measurement[]): string[] {
   const others = Math.max(0, ...summaries(measurements).map(({ othersShare }) => othersShare ?? 0))
   return others > othersShareMax ? [`do not trust these rates: others took ${percent(others)} of this machine meanwhile`] : []
-}
-
-/** What the settings allow a worker's process to hold beyond what it has when it begins. */
-function memoryBudget({ partitions }: BenchOptions): number {
-  const { stateMemoryBytes, bufferBytesMax, commitBytesMax } = settingTable
-  // Of each task one layer fills while the other is on the wire; the workers of a process share the memory for state.
-  return stateMemoryBytes.default + partitions * (bufferBytesMax.default + 2 * commitBytesMax.default)
 }
 
 /** What runs that were killed have left; their broker has died with them. */

@@ -18,8 +18,6 @@ export interface Measurement {
   /** From the start of the process to the first commit. */
   readonly startSeconds: number
   readonly rssPeakBytes: number
-  /** At the first commit: what the process needs before it holds much state. */
-  readonly rssAtFirstBytes: number
   /** After the warm-up, all threads. */
   readonly cpuMicrosecondsPerRecord: number | undefined
   /** Of the same, the broker's; undefined where it is not a process that we know. */
@@ -74,7 +72,6 @@ export function conclude(
     wholeRecordsPerSecond: whole.records / whole.seconds,
     startSeconds: (first.at - startedAt) / 1_000,
     rssPeakBytes: warm.to.usage.contender?.rssPeakBytes ?? 0,
-    rssAtFirstBytes: first.usage.contender?.rssBytes ?? 0,
     cpuMicrosecondsPerRecord: cpuPerRecord(warm, 'contender'),
     brokerCpuMicrosecondsPerRecord: cpuPerRecord(warm, 'broker'),
     othersShare: othersShare(warm),

@@ -13,8 +13,6 @@ export interface Summary {
   readonly brokerCpuMicrosecondsPerRecord: number | undefined
   readonly startSeconds: number
   readonly rssPeakBytes: number
-  /** From the first commit to the peak: what records and state have cost. */
-  readonly rssGrowthBytes: number
   readonly othersShare: number | undefined
 }
 
@@ -34,7 +32,6 @@ export function summarise(name: ContenderName, all: readonly Measurement[]): Sum
     brokerCpuMicrosecondsPerRecord: known((one) => one.brokerCpuMicrosecondsPerRecord),
     startSeconds: median(own.map((one) => one.startSeconds)),
     rssPeakBytes: Math.max(0, ...own.map((one) => one.rssPeakBytes)),
-    rssGrowthBytes: Math.max(0, ...own.map((one) => one.rssPeakBytes - one.rssAtFirstBytes)),
     othersShare: known((one) => one.othersShare),
   }
 }

@@ -13,7 +13,6 @@ const measurement = (name: Measurement['name'], recordsPerSecond: number): Measu
   wholeRecordsPerSecond: recordsPerSecond,
   startSeconds: 1,
   rssPeakBytes: 2 ** 20,
-  rssAtFirstBytes: 0,
   cpuMicrosecondsPerRecord: 5,
   brokerCpuMicrosecondsPerRecord: undefined,
   othersShare: undefined,

@@ -17,7 +17,6 @@ const measurement = (recordsPerSecond: number, rest: Partial<Measurement> = {}):
   wholeRecordsPerSecond: recordsPerSecond,
   startSeconds: 2,
   rssPeakBytes: 300,
-  rssAtFirstBytes: 100,
   cpuMicrosecondsPerRecord: 12,
   brokerCpuMicrosecondsPerRecord: undefined,
   othersShare: undefined,
@@ -96,7 +95,6 @@ describe('the measured stretch of a run', () => {
       wholeRecordsPerSecond: 300,
       startSeconds: 1,
       rssPeakBytes: 3_000,
-      rssAtFirstBytes: 100,
     })
     expect(result.cpuMicrosecondsPerRecord).toBeCloseTo(8_000)
     expect(result.brokerCpuMicrosecondsPerRecord).toBeCloseTo(4_000)
@@ -123,7 +121,6 @@ describe('the report of the benchmark', () => {
       recordsPerSecond: { min: 10, median: 20, max: 30 },
       cpuMicrosecondsPerRecord: 12,
       rssPeakBytes: 900,
-      rssGrowthBytes: 800,
       othersShare: undefined,
     })
   })

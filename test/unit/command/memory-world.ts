@@ -9,6 +9,8 @@ export interface MemoryWorld extends World {
   /** Codes given to exit(). */
   readonly exits: number[]
   signal(signal: Signal): void
+  /** What the process seems to take, bytes. */
+  resident: number
   /** Makes every connection refuse to open. */
   openLogFails?: Error
 }
@@ -19,6 +21,7 @@ export function memoryWorld(): MemoryWorld {
   const handlers = new Set<(signal: Signal) => void>()
   let connections = 0
   const world: MemoryWorld = {
+    resident: 0,
     clock: realWorld.clock,
     cluster,
     exits,
@@ -31,6 +34,8 @@ export function memoryWorld(): MemoryWorld {
       handlers.add(handle)
       return () => handlers.delete(handle)
     },
+    residentBytes: () => world.resident,
+    setHeapFlag: () => undefined,
     exit: (code) => exits.push(code),
     signal: (signal) => {
       for (const handle of handlers) handle(signal)

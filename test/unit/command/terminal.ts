@@ -23,7 +23,15 @@ export interface TerminalOptions {
 const forbidden = (): never => {
   throw new Error('this test has no world')
 }
-const noWorld: World = { clock: realWorld.clock, openLog: forbidden, openStores: forbidden, onSignal: forbidden, exit: forbidden }
+const noWorld: World = {
+  clock: realWorld.clock,
+  openLog: forbidden,
+  openStores: forbidden,
+  onSignal: forbidden,
+  residentBytes: forbidden,
+  setHeapFlag: forbidden,
+  exit: forbidden,
+}
 
 export async function millrace(words: readonly string[], options: TerminalOptions = {}): Promise<Said> {
   return await start(words, options).ended

@@ -66,7 +66,7 @@ describe('settings', () => {
     ['1GB', 1_000_000_000],
     [33_554_432, 33_554_432],
   ])('read %j as a size', (raw, bytes) => {
-    expect(resolve(file({ stateMemoryBytes: raw })).stateMemoryBytes).toBe(bytes)
+    expect(resolve(file({ stateMemoryBytes: raw, memoryBytes: '4GiB' })).stateMemoryBytes).toBe(bytes)
   })
 
   it.each([
@@ -103,6 +103,7 @@ describe('wrong settings', () => {
     ['a choice that is none', file({ onSkip: 'ignore' }), 'MR2003', 'one of stop, accept'],
     ['no object', file('brokers'), 'MR2001', 'one object of settings'],
     ['heartbeats that are too rare', file({ heartbeatIntervalMs: 5_000 }), 'MR2006', 'a third of sessionTimeoutMs'],
+    ['state that leaves no memory for the rest', file({ stateMemoryBytes: '600MiB' }), 'MR2006', 'more than half of memoryBytes'],
     ['half of a pair', file({ tlsCert: 'cert.pem' }), 'MR2006', 'tlsCert and tlsKey belong together'],
     ['a mechanism without user', file({ saslMechanism: 'scram-sha-512' }), 'MR2006', 'needs saslUsername and saslPassword'],
     [

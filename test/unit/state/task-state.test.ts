@@ -121,6 +121,20 @@ describe('a task state', () => {
     expect(state.prefetchPending()).toBeUndefined()
   })
 
+  it('gives memory back when the bound of its cache is lowered, as soon as something is written', async () => {
+    let bytesMax = 1_000_000
+    const { state } = await opened({ cacheBytesMax: () => bytesMax })
+    for (let key = 0; key < 2_000; key += 1) totals(state).set(`k${key}`, { sum: key })
+    await commit(state, 1)
+    const before = state.cacheBytes
+    expect(before).toBeGreaterThan(200_000)
+    bytesMax = 20_000
+    for (let key = 0; key < 200; key += 1) totals(state).set(`m${key}`, { sum: key })
+    await commit(state, 2)
+    expect(state.cacheBytes).toBeLessThanOrEqual(21_000)
+    expect(totals(state).get('k7')).toEqual({ sum: 7 })
+  })
+
   it('stays within the bounds of its cache', async () => {
     const { state } = await opened({ cacheBytesMax: 100_000 })
     for (let round = 0; round < 20; round += 1) {

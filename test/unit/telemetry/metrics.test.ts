@@ -26,6 +26,10 @@ describe('metrics', () => {
       'millrace_tasks{state="restoring"} 1',
       'millrace_store_size_bytes{task="rides.0"} 4096',
       'millrace_do_not_scale 1',
+      'millrace_memory_budget_bytes 1073741824',
+      'millrace_memory_resident_bytes 536870912',
+      'millrace_heap_growth_ratio 1.5',
+      'millrace_cache_share_ratio 0.5',
       'millrace_event_loop_delay_seconds{quantile="0.99"} 0.005',
       'millrace_commit_duration_seconds_bucket{le="0.05",subtopology="rides"} 1',
     ])

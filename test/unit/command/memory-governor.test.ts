@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { MemoryGovernor, governMemory, memoryBudget } from '../../../libs/command/memory-governor.ts'
+
+const MIB = 2 ** 20
+
+/** A process: what is fixed, what lives in its heaps, its caches, and as much garbage as it may have. Answers the memory after each look. */
+function looks(governor: MemoryGovernor, process: { fixed: number; lives: number; caches: number }, count: number): readonly number[] {
+  const seen: number[] = []
+  for (let index = 0; index < count; index += 1) {
+    const { heapGrowthPercent, cacheShare } = governor.view
+    const lives = process.lives + cacheShare * process.caches
+    const resident = process.fixed + lives * (1 + heapGrowthPercent / 100)
+    seen.push(resident)
+    governor.look(resident)
+  }
+  return seen
+}
+
+describe('the memory governor', () => {
+  it('lets garbage gather where there is room, and not without end', () => {
+    const governor = new MemoryGovernor(1024 * MIB)
+    looks(governor, { fixed: 200 * MIB, lives: 40 * MIB, caches: 40 * MIB }, 100)
+    expect(governor.view).toMatchObject({ heapGrowthPercent: 400, cacheShare: 1 })
+  })
+
+  it('collects more often rather than shrink the caches', () => {
+    const governor = new MemoryGovernor(1024 * MIB)
+    const seen = looks(governor, { fixed: 400 * MIB, lives: 100 * MIB, caches: 200 * MIB }, 100)
+    expect(governor.view.cacheShare).toBe(1)
+    expect(governor.view.heapGrowthPercent).toBeLessThan(200)
+    expect(Math.max(...seen.slice(20))).toBeLessThanOrEqual(1024 * MIB)
+  })
+
+  it('shrinks the caches when that is not enough, and gives them their size back', () => {
+    const governor = new MemoryGovernor(512 * MIB)
+    const seen = looks(governor, { fixed: 300 * MIB, lives: 50 * MIB, caches: 400 * MIB }, 200)
+    expect(governor.view.heapGrowthPercent).toBe(40)
+    expect(governor.view.cacheShare).toBeLessThan(0.3)
+    expect(Math.max(...seen.slice(100))).toBeLessThanOrEqual(512 * MIB)
+    looks(governor, { fixed: 100 * MIB, lives: 50 * MIB, caches: 10 * MIB }, 200)
+    expect(governor.view.cacheShare).toBe(1)
+  })
+
+  it('keeps a sixteenth of the caches, however short memory is', () => {
+    const governor = new MemoryGovernor(128 * MIB)
+    looks(governor, { fixed: 300 * MIB, lives: 50 * MIB, caches: 400 * MIB }, 200)
+    expect(governor.view).toMatchObject({ heapGrowthPercent: 40, cacheShare: 1 / 16 })
+  })
+})
+
+describe('the memory budget', () => {
+  it.each([
+    ['without a container', 1024 * MIB, 0, 1024 * MIB],
+    ['with a limit beyond all memory', 1024 * MIB, 2 ** 63, 1024 * MIB],
+    ['in a roomy container', 1024 * MIB, 4096 * MIB, 1024 * MIB],
+    ['in a tight container', 1024 * MIB, 512 * MIB, Math.floor(512 * MIB * 0.85)],
+  ])('%s', (_, memoryBytes, container, budget) => {
+    expect(memoryBudget(memoryBytes, container)).toBe(budget)
+  })
+})
+
+describe('governing', () => {
+  beforeEach(() => void jest.useFakeTimers())
+  afterEach(() => void jest.useRealTimers())
+
+  function governed(residentBytes: number, processorsToSpare = 0) {
+    const flags: string[] = []
+    const shares: number[] = []
+    const memory = governMemory({
+      memoryBytes: 256 * MIB,
+      processorsToSpare,
+      world: { residentBytes: () => residentBytes, setHeapFlag: (flag) => void flags.push(flag) },
+      onCacheShare: ({ cacheShare }) => shares.push(cacheShare),
+    })
+    return { memory, flags, shares }
+  }
+
+  it('sets the flags of the heap at once and when they change, until it is stopped', () => {
+    const { memory, flags, shares } = governed(300 * MIB)
+    expect(flags).toEqual(['--max-semi-space-size=16', '--no-parallel-scavenge', '--heap-growing-percent=150'])
+    jest.advanceTimersByTime(1_000)
+    expect(flags.slice(3)).toEqual(['--heap-growing-percent=120', '--heap-growing-percent=96'])
+    jest.advanceTimersByTime(4_000)
+    expect(flags.at(-1)).toBe('--heap-growing-percent=40')
+    expect(shares.length).toBeGreaterThan(2)
+    expect(memory.view).toMatchObject({ budgetBytes: 256 * MIB, residentBytes: 300 * MIB, cacheShare: shares.at(-1) })
+    memory.stop()
+    const { length } = shares
+    jest.advanceTimersByTime(10_000)
+    expect(shares).toHaveLength(length)
+  })
+
+  it('leaves young garbage to several threads where there are processors to spare', () => {
+    const { memory, flags } = governed(1, 2)
+    expect(flags).not.toContain('--no-parallel-scavenge')
+    memory.stop()
+  })
+})

@@ -34,13 +34,21 @@ export const keyByShape: Format<Key> = {
 }
 
 const ASCII = /^[\0-\x7f]*$/
+/** Keys are short: looking at each character costs less than calling the regular expression. */
+const SHORT = 64
+
+function isAscii(text: string): boolean {
+  if (text.length > SHORT) return ASCII.test(text)
+  for (let index = 0; index < text.length; index += 1) if (text.charCodeAt(index) > 0x7f) return false
+  return true
+}
 
 const char = String.fromCharCode
-const utf8 = (value: string): KeyBytes => (ASCII.test(value) ? value : Buffer.from(value, 'utf8').toString('latin1'))
-const fromUtf8 = (bytes: KeyBytes): string => (ASCII.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8'))
+const utf8 = (value: string): KeyBytes => (isAscii(value) ? value : Buffer.from(value, 'utf8').toString('latin1'))
+const fromUtf8 = (bytes: KeyBytes): string => (isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8'))
 
 export function keyToBytes(key: unknown): KeyBytes {
-  if (typeof key === 'string') return key.isWellFormed() ? utf8(key) : char(UTF16) + utf16(key)
+  if (typeof key === 'string') return isAscii(key) ? key : key.isWellFormed() ? utf8(key) : char(UTF16) + utf16(key)
   return partToBytes(key)
 }
 
@@ -164,8 +172,8 @@ export interface KeyCodec {
 
 const shapeCodec: KeyCodec = { toBytes: keyToBytes, fromBytes: keyFromBytes }
 const textCodec: KeyCodec = {
-  toBytes: (key) => (typeof key === 'string' && ASCII.test(key) ? key : toKeyBytes(text.encode(String(key)))),
-  fromBytes: (bytes) => (ASCII.test(bytes) ? bytes : text.decode(fromKeyBytes(bytes))),
+  toBytes: (key) => (typeof key === 'string' && isAscii(key) ? key : toKeyBytes(text.encode(String(key)))),
+  fromBytes: (bytes) => (isAscii(bytes) ? bytes : text.decode(fromKeyBytes(bytes))),
 }
 
 export function keyCodecOf(format: AnyFormat): KeyCodec {

@@ -208,10 +208,10 @@ export const END_OF_TIME = Number.MAX_VALUE
 
 export interface TaskProgram {
   /**
-   * Decodes; asks the user's event-time function. Throws RecordRefused. Has no effect on state.
+   * Decodes; asks the user's event-time function. Throws RecordRefused. Has no effect on state. `headers`: where they are not those of the record.
    * `prepare` below must have resolved for this record first.
    */
-  read(input: number, partition: number, record: RawRecord): InputRecord
+  read(input: number, partition: number, record: RawRecord, headers?: readonly Header[]): InputRecord
   /** Asynchronous preparation of formats (a schema to fetch); undefined when nothing is needed (always so for most formats). */
   prepare(input: number, record: RawRecord): Promise<void> | undefined
   /** Announces the state that the record will touch. */

@@ -53,8 +53,8 @@ export class Program implements TaskProgram {
     this.counters = parts.counters
   }
 
-  read(input: number, partition: number, record: RawRecord): InputRecord {
-    return at(this.#readers, input).read(input, partition, record)
+  read(input: number, partition: number, record: RawRecord, headers = record.headers): InputRecord {
+    return at(this.#readers, input).read(input, partition, record, headers)
   }
 
   prepare(input: number, record: RawRecord): Promise<void> | undefined {

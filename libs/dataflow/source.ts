@@ -27,6 +27,7 @@ class DecodedRecord implements InputRecord {
     input: number,
     partition: number,
     raw: RawRecord,
+    headers: readonly Header[],
     key: unknown,
     keyBytes: KeyBytes,
     value: unknown,
@@ -40,13 +41,13 @@ class DecodedRecord implements InputRecord {
     this.keyBytes = keyBytes
     this.value = value
     this.timestamp = timestamp
-    this.headers = raw.headers
+    this.headers = headers
     this.travelled = travelled
   }
 }
 
 export interface SourceReader {
-  read(input: number, partition: number, raw: RawRecord): InputRecord
+  read(input: number, partition: number, raw: RawRecord, headers: readonly Header[]): InputRecord
   prepare(raw: RawRecord): Promise<void> | undefined
 }
 
@@ -81,8 +82,8 @@ export class ExternalReader implements SourceReader {
     return value === undefined ? key : Promise.all([key, value]).then(() => undefined)
   }
 
-  read(input: number, partition: number, raw: RawRecord): InputRecord {
-    this.#checkSize(raw)
+  read(input: number, partition: number, raw: RawRecord, headers: readonly Header[]): InputRecord {
+    this.#checkSize(raw, headers)
     let key: unknown = null
     let keyBytes: KeyBytes = ''
     if (this.#keys !== undefined) {
@@ -97,11 +98,11 @@ export class ExternalReader implements SourceReader {
       }
     }
     const value = raw.value === null ? this.#noValue() : this.#readValue(raw.value)
-    return new DecodedRecord(input, partition, raw, key, keyBytes, value, this.#timeOf(value, raw.timestamp))
+    return new DecodedRecord(input, partition, raw, headers, key, keyBytes, value, this.#timeOf(value, raw.timestamp))
   }
 
   /** Before anything is decoded. Keys that mean nothing are not looked at. */
-  #checkSize({ key, headers }: RawRecord): void {
+  #checkSize({ key }: RawRecord, headers: readonly Header[]): void {
     const { keyBytesMax, headersMax } = this.#parts.plan
     const keyBytes = this.#keys === undefined || key === null ? 0 : key.length
     if (keyBytes > keyBytesMax) {
@@ -184,7 +185,7 @@ export class RepartitionReader implements SourceReader {
     return raw.key === null ? undefined : this.#format.prepareDecode?.(raw.key)
   }
 
-  read(input: number, partition: number, raw: RawRecord): InputRecord {
+  read(input: number, partition: number, raw: RawRecord, headers: readonly Header[]): InputRecord {
     if (raw.key === null || raw.value === null) throw new RecordRefused('null-value', 'a record of a repartition topic has no key or value')
     const keyBytes = toKeyBytes(raw.key)
     let key: unknown
@@ -195,7 +196,7 @@ export class RepartitionReader implements SourceReader {
     }
     try {
       const value = decodeStructured(raw.value, trailerBytes(raw.value))
-      return new DecodedRecord(input, partition, raw, key, keyBytes, value, raw.timestamp, raw.value)
+      return new DecodedRecord(input, partition, raw, headers, key, keyBytes, value, raw.timestamp, raw.value)
     } catch (error) {
       throw new RecordRefused('value', `not the structured form: ${messageOf(error)}`, error)
     }

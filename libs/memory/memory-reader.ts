@@ -7,7 +7,7 @@
  *    request goes out at once if there is more, else when the partition changes.
  */
 import { Fault } from '../faults/fault.ts'
-import { partitionId } from '../runtime/ports/log.ts'
+import { partitionId, recordsOf } from '../runtime/ports/log.ts'
 import type { FetchedBatch, PartitionId, PartitionReader, ReaderEvents, ReaderOptions, TopicPartition } from '../runtime/ports/log.ts'
 import type { ConnectionState, MemoryBroker } from './memory-broker.ts'
 import type { MemoryPartition } from './memory-topic.ts'
@@ -128,7 +128,8 @@ export class MemoryReader implements PartitionReader {
     // From here on a change is news.
     subscription.changed = false
     if (position < log.logStart || position > log.end) return { kind: 'range', logStart: log.logStart, logEnd: log.end }
-    const { records, next, bytes } = log.read(position, this.#partitionBytesMax)
+    const { records: list, next, bytes } = log.read(position, this.#partitionBytesMax)
+    const records = recordsOf(list)
     const { logStart, end: highWatermark, lastStable } = log
     return { kind: 'batch', batch: { topic, partition, fetchedFrom: position, next, records, logStart, highWatermark, lastStable, bytes } }
   }

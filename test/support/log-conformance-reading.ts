@@ -64,7 +64,7 @@ function order(homeOf: HomeOf, it: Keep): void {
       await log.append([{ topic, partition: 0, records: [outgoing('new')] }])
       await probe.untilNext(2)
 
-      expect(atEnd).toMatchObject({ fetchedFrom: 1, next: 1, highWatermark: 1, lastStable: 1, logStart: 0, records: [] })
+      expect(atEnd).toMatchObject({ fetchedFrom: 1, next: 1, highWatermark: 1, lastStable: 1, logStart: 0, records: { length: 0 } })
       expect(values(probe.records)).toEqual(['new'])
       expect(isChained(probe)).toBe(true)
       await probe.reader.close()

@@ -66,7 +66,7 @@ export class ReaderProbe {
   }
 
   get records(): readonly LogRecord[] {
-    return this.batches.flatMap((batch) => batch.records)
+    return this.batches.flatMap((batch) => [...batch.records])
   }
 
   get last(): FetchedBatch | undefined {

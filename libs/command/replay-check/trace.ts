@@ -89,7 +89,7 @@ class TracedProgram implements TaskProgram {
     return this.#program.counters
   }
 
-  read: TaskProgram['read'] = (input, partition, record) => this.#program.read(input, partition, record)
+  read: TaskProgram['read'] = (...record) => this.#program.read(...record)
   prepare: TaskProgram['prepare'] = (input, record) => this.#program.prepare(input, record)
   prefetch: TaskProgram['prefetch'] = (record) => this.#program.prefetch(record)
   nextTick: TaskProgram['nextTick'] = () => this.#program.nextTick()

@@ -6,7 +6,7 @@
  * Keys, values and header values are views on the answer: they keep its memory as long as they live.
  */
 import type { Fault } from '../../faults/fault.ts'
-import type { LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
+import type { TopicPartition } from '../../runtime/ports/log.ts'
 import { NO_HEADERS } from '../../runtime/ports/log.ts'
 import type { AbortedTransaction } from './aborted-filter.ts'
 import { AbortedFilter } from './aborted-filter.ts'
@@ -15,6 +15,7 @@ import * as layout from './batch-header.ts'
 import { corrupt } from './batch-header.ts'
 import { decompress } from './compression.ts'
 import { crc32c } from './crc32c.ts'
+import { PackedRecords, RecordRun } from './packed-records.ts'
 import { readHeaders } from './record-headers.ts'
 import { cursor, readVarlong } from './varints.ts'
 
@@ -48,9 +49,9 @@ export function decodeRecordSet(
   aborted: readonly AbortedTransaction[],
   place: TopicPartition,
   unpacked: Unpacked = { bytes: 0 },
-): LogRecord[] {
+): PackedRecords {
   const filter = new AbortedFilter(aborted)
-  const records: LogRecord[] = []
+  const records = new PackedRecords()
   let at = 0
   for (let batch = layout.readBatchHeader(bytes, at, place); batch; batch = layout.readBatchHeader(bytes, at, place)) {
     at = batch.end
@@ -61,7 +62,9 @@ export function decodeRecordSet(
     }
     if (batch.attributes & layout.TRANSACTIONAL && filter.isAborted(batch.producerId, batch.lastOffset)) continue
     if (batch.lastOffset < from) continue
-    unpacked.bytes += decodeBatch(bytes, batch, from, place, records)
+    const section = sectionOf(bytes, batch, place)
+    if (batch.attributes & layout.COMPRESSION_MASK) unpacked.bytes += section.length
+    records.add(decodeBatch(section, batch, from, place))
   }
   return records
 }
@@ -74,17 +77,20 @@ function checkSum(bytes: Buffer, batch: BatchHeader, place: TopicPartition): voi
 
 /** A marker's key is (version, type), both 16 bits; type 0 is an abort. A marker that compaction has emptied ends nothing. */
 function isAbortMarker(bytes: Buffer, batch: BatchHeader, place: TopicPartition): boolean {
-  const markers: LogRecord[] = []
-  decodeBatch(bytes, batch, batch.baseOffset, place, markers)
-  const key = markers[0]?.key
-  return key !== undefined && key !== null && key.length >= 4 && key[2] === 0 && key[3] === 0
+  const markers = decodeBatch(sectionOf(bytes, batch, place), batch, batch.baseOffset, place)
+  const key = markers.length === 0 ? null : markers.at(0).key
+  return key !== null && key.length >= 4 && key[2] === 0 && key[3] === 0
 }
 
-/** Answers how many bytes were decompressed. */
-function decodeBatch(answer: Buffer, batch: BatchHeader, from: number, place: TopicPartition, into: LogRecord[]): number {
+/** The records of a batch, unpacked. */
+function sectionOf(answer: Buffer, batch: BatchHeader, place: TopicPartition): Buffer {
   const codec = batch.attributes & layout.COMPRESSION_MASK
   const section = answer.subarray(batch.start + layout.BATCH_HEADER_BYTES, batch.end)
-  const bytes = codec === 0 ? section : decompress(codec, section, batch.baseOffset, place)
+  return codec === 0 ? section : decompress(codec, section, batch.baseOffset, place)
+}
+
+function decodeBatch(bytes: Buffer, batch: BatchHeader, from: number, place: TopicPartition): RecordRun {
+  const run = new RecordRun(bytes, batch.baseOffset, batch.count)
   const appendTime = (batch.attributes & layout.LOG_APPEND_TIME) !== 0
   const end = bytes.length
   const fail = (why: string): Fault => corrupt(place, batch.baseOffset, why)
@@ -118,16 +124,11 @@ function decodeBatch(answer: Buffer, batch: BatchHeader, from: number, place: To
     if (!(offset >= batch.baseOffset && offset <= batch.lastOffset) || Number.isNaN(timestampDelta))
       throw fail(`the offset or time of record ${index} is no number of the batch`)
     if (offset < from) continue
-    into.push({
-      offset,
-      timestamp: appendTime ? batch.maxTimestamp : batch.baseTimestamp + timestampDelta,
-      key: keySize < 0 ? null : bytes.subarray(keyFrom, keyEnd),
-      value: valueSize < 0 ? null : bytes.subarray(valueFrom, valueEnd),
-      headers,
-    })
+    const timestamp = appendTime ? batch.maxTimestamp : batch.baseTimestamp + timestampDelta
+    run.add(offset, timestamp, keyFrom, keySize, valueFrom, valueSize, headers)
   }
   if (at !== end) throw fail(`${end - at} bytes follow the last of its ${batch.count} records`)
-  return bytes === section ? 0 : end
+  return run
 }
 
 /** Records of one producer often carry equal headers: decoded once for a run of them. */

@@ -261,7 +261,7 @@ export class KafkaPartitionReader implements PartitionReader {
     let batch: FetchedBatch
     try {
       const unpacked = { bytes: 0 }
-      const records = fetched.records.length === 0 ? [] : decodeRecordSet(fetched.records, from, fetched.aborted, reading, unpacked)
+      const records = decodeRecordSet(fetched.records, from, fetched.aborted, reading, unpacked)
       const { logStart, highWatermark, lastStable } = fetched
       const bytes = fetched.records.length + unpacked.bytes
       batch = { topic, partition, fetchedFrom: from, next, records, logStart, highWatermark, lastStable, bytes }

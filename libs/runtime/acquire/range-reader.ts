@@ -68,7 +68,7 @@ export async function readRange(log: Log, clock: Clock, request: RangeRequest): 
         reader.resume(request.partition)
       }
       if (batch.fetchedFrom !== position || batch.next <= position) continue
-      const records = batch.next > request.until ? batch.records.filter((r) => r.offset < request.until) : batch.records
+      const records = [...batch.records].filter((record) => record.offset < request.until)
       const next = Math.min(batch.next, request.until)
       await request.onRecords(records, next, batch.bytes)
       position = next

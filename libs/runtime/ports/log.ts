@@ -39,13 +39,31 @@ export interface OutgoingRecord {
   readonly headers: readonly Header[]
 }
 
+/** Records in offset order, made when they are asked for. */
+export interface Records extends Iterable<LogRecord> {
+  readonly length: number
+  /** Without making the record; undefined: there is none. */
+  offsetAt(index: number): number | undefined
+  timestampAt(index: number): number | undefined
+  slice(from: number, to: number): readonly LogRecord[]
+}
+
+/** Records that are there already. */
+export const recordsOf = (list: readonly LogRecord[]): Records => ({
+  length: list.length,
+  offsetAt: (index) => list[index]?.offset,
+  timestampAt: (index) => list[index]?.timestamp,
+  slice: (from, to) => list.slice(from, to),
+  [Symbol.iterator]: () => list[Symbol.iterator](),
+})
+
 /** The answer to one fetch of one partition: committed data records only (read_committed), in offset order. */
 export interface FetchedBatch extends TopicPartition {
   /** The position that was asked for. A batch for another position than the expected one must be dropped by the receiver. */
   readonly fetchedFrom: number
   /** The position after everything in this answer, also after control and aborted records, at which nothing is left to deliver. */
   readonly next: number
-  readonly records: readonly LogRecord[]
+  readonly records: Records
   readonly logStart: number
   readonly highWatermark: number
   /** Last stable offset: below it no transaction is open. `next === highWatermark` means "read to the end". */

@@ -250,7 +250,7 @@ export class StandbyTask {
       if (batch === undefined) continue
       const expected = restoration.positions[step] ?? 0
       if (batch.fetchedFrom === expected) {
-        await restoration.apply(state, step, batch.records, batch.next)
+        await restoration.apply(state, step, [...batch.records], batch.next)
       } else {
         waiting.length = 0
         this.#context.reader.assign(partition, expected)

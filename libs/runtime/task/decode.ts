@@ -49,7 +49,7 @@ export function decodeItem(program: TaskProgram, queue: InputQueue, raw: LogReco
     if (refusal !== undefined) return { kind: 'refused', ...refusal, raw }
   }
   try {
-    const record = program.read(wiring.input, wiring.partition, headers === raw.headers ? raw : { ...raw, headers })
+    const record = program.read(wiring.input, wiring.partition, raw, headers)
     return { kind: 'record', record, stamp, repeated, raw }
   } catch (error) {
     if (!(error instanceof RecordRefused)) throw error

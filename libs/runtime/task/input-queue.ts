@@ -5,7 +5,7 @@
  * the pause of the partition.
  */
 import type { InputRecord } from '../../dataflow/plan.ts'
-import type { FetchedBatch, LogRecord } from '../ports/log.ts'
+import type { FetchedBatch, LogRecord, Records } from '../ports/log.ts'
 import type { InputWiring } from '../worker/wiring.ts'
 
 /** What stands next in a partition. Everything but a record is taken at once, whatever its time. */
@@ -32,7 +32,7 @@ export type InputItem =
   | { readonly kind: 'dropped'; readonly why: 'older-epoch' | 'foreign'; readonly raw: LogRecord }
 
 interface WaitingBatch {
-  readonly records: readonly LogRecord[]
+  readonly records: Records
   /** Behind everything of this batch, and of empty answers that followed it. */
   next: number
   readonly bytes: number
@@ -119,7 +119,7 @@ export class InputQueue {
 
   /** Offset of the first record that is not decoded yet; Infinity: none is here. */
   #nextOffset(): number {
-    return this.#batches[0]?.records[this.#nextToDecode]?.offset ?? Infinity
+    return this.#batches[0]?.records.offsetAt(this.#nextToDecode) ?? Infinity
   }
   get full(): boolean {
     return this.#bytes >= this.#bytesMax
@@ -170,7 +170,7 @@ export class InputQueue {
     if (batch !== undefined && this.#nextToDecode >= batch.records.length) {
       this.#batches.shift()
       this.#nextToDecode = 0
-      this.#spent.push({ last: batch.records[batch.records.length - 1]?.offset ?? -1, next: batch.next, bytes: batch.bytes })
+      this.#spent.push({ last: batch.records.offsetAt(batch.records.length - 1) ?? -1, next: batch.next, bytes: batch.bytes })
     }
   }
 
@@ -196,7 +196,7 @@ export class InputQueue {
     if (!this.#bounded) return this.drained
     const item = this.#decoded[this.#taken]
     if (item !== undefined) return this.#isBeyond(item)
-    const next = this.#batches[0]?.records[this.#nextToDecode]?.offset ?? this.#expected
+    const next = this.#batches[0]?.records.offsetAt(this.#nextToDecode) ?? this.#expected
     return next >= this.#gate || this.drained
   }
 
@@ -221,6 +221,6 @@ export class InputQueue {
 
   /** Log time of the oldest record that waits; undefined when none does. */
   oldestTimestamp(): number | undefined {
-    return this.#decoded[this.#taken]?.raw.timestamp ?? this.#batches[0]?.records[this.#nextToDecode]?.timestamp
+    return this.#decoded[this.#taken]?.raw.timestamp ?? this.#batches[0]?.records.timestampAt(this.#nextToDecode)
   }
 }

@@ -1,6 +1,7 @@
 /** Everything that `--only` may name. */
 import { growth } from './growth.ts'
 import { kafkats } from './kafkats.ts'
+import { largeState } from './large-state.ts'
 import { latency } from './latency.ts'
 import type { NamedWorkload } from './ground.ts'
 import type { BenchOptions } from './options.ts'
@@ -10,7 +11,7 @@ import type { Scenario } from './section.ts'
 import { stages } from './stages.ts'
 import { workloadNamed, workloadNames } from './workload.ts'
 
-const scenarios: readonly Scenario[] = [kafkats, latency, restart, replay, ...growth, stages]
+const scenarios: readonly Scenario[] = [kafkats, latency, restart, replay, ...growth, largeState, stages]
 
 export interface Chosen {
   readonly workloads: readonly NamedWorkload[]

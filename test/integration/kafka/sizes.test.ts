@@ -62,7 +62,7 @@ describe('sizes', () => {
       const [first] = probes
       for (const partition of [1, 2, 3]) first?.reader.assign({ topic, partition }, 0)
       const readOf = (probe: ReaderProbe | undefined, partition: number): number =>
-        probe?.batches.filter((batch) => batch.partition === partition).flatMap((batch) => batch.records).length ?? 0
+        probe?.batches.filter((batch) => batch.partition === partition).flatMap((batch) => [...batch.records]).length ?? 0
 
       // The first reader has four partitions: each gets its turn.
       for (const partition of partitions) await eventually(() => expect(readOf(first, partition)).toBe(24))

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Admin, Batch, Consumer, Kafka } from 'kafkajs'
-import { partitionId } from '../../../libs/runtime/ports/log.ts'
+import { partitionId, recordsOf } from '../../../libs/runtime/ports/log.ts'
 import type { PartitionId, PartitionReader, ReaderEvents, ReaderOptions, TopicPartition } from '../../../libs/runtime/ports/log.ts'
 import { logRecord } from './stock-records.ts'
 
@@ -151,6 +151,16 @@ export class StockReader implements PartitionReader {
     reading.expected = next
     reading.wasTold = true
     // It tells neither the log start nor the last stable offset.
-    this.#events.onBatch({ topic, partition, fetchedFrom, next, records, logStart: 0, highWatermark: end, lastStable: end, bytes: 0 })
+    this.#events.onBatch({
+      topic,
+      partition,
+      fetchedFrom,
+      next,
+      records: recordsOf(records),
+      logStart: 0,
+      highWatermark: end,
+      lastStable: end,
+      bytes: 0,
+    })
   }
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import type { AbortedTransaction } from '../../../libs/kafka/codec/aborted-filter.ts'
-import { decodeRecordSet } from '../../../libs/kafka/codec/record-set.ts'
-import { batch, marker, place, record } from './batches.ts'
+import { batch, decoded, marker, place, record } from './batches.ts'
 
 const zeroKey = Buffer.alloc(4)
 const data = (offset: number, producerId: number, key: Buffer | null = null): Buffer =>
@@ -73,7 +72,7 @@ const vectors: readonly Vector[] = [
 
 describe('reading committed records only', () => {
   it.each(vectors)('is right for $name', ({ answer, aborted, delivered }) => {
-    const records = decodeRecordSet(Buffer.concat([...answer]), 0, aborted, place)
+    const records = decoded(Buffer.concat([...answer]), 0, aborted, place)
 
     expect(records.map(({ offset }) => offset)).toEqual(delivered)
   })

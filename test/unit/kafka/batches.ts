@@ -3,10 +3,14 @@ import { encodeBatch } from '../../../libs/kafka/codec/batch-encoder.ts'
 import * as layout from '../../../libs/kafka/codec/batch-header.ts'
 import type { Packer } from '../../../libs/kafka/codec/compression.ts'
 import { crc32c } from '../../../libs/kafka/codec/crc32c.ts'
-import type { OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
+import { decodeRecordSet } from '../../../libs/kafka/codec/record-set.ts'
+import type { LogRecord, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
 import { NO_HEADERS } from '../../../libs/runtime/ports/log.ts'
 
 export const place = { topic: 'rides', partition: 3 }
+
+/** `decodeRecordSet`, all records made. */
+export const decoded = (...answer: Parameters<typeof decodeRecordSet>): LogRecord[] => [...decodeRecordSet(...answer)]
 
 export const record = (value: string | null, more: Partial<OutgoingRecord> = {}): OutgoingRecord => ({
   key: null,

@@ -8,7 +8,7 @@ import * as layout from '../../../libs/kafka/codec/batch-header.ts'
 import { packerOf } from '../../../libs/kafka/codec/compression.ts'
 import { decodeRecordSet, extentOf } from '../../../libs/kafka/codec/record-set.ts'
 import type { Header, LogRecord, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
-import { batch, batches, marker, place, record, resealed } from './batches.ts'
+import { batch, batches, decoded, marker, place, record, resealed } from './batches.ts'
 
 const bare = ({ key, value, timestamp, headers }: OutgoingRecord | LogRecord): unknown => ({
   key: key && [...key],
@@ -36,11 +36,29 @@ const faultIn = (work: () => unknown): Fault => {
   throw new Error('nothing was thrown')
 }
 
+describe('the records of an answer', () => {
+  it('are the same however they are asked for', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(anyRecord, { maxLength: 6 }), { maxLength: 5 }), fc.array(fc.nat(30)), (groups, asked) => {
+        const bytes = Buffer.concat(groups.filter((group) => group.length > 0).map((group, nth) => batches(10 * nth, group)))
+        const records = decodeRecordSet(bytes, 2, [], place)
+        const all = [...records]
+        expect(records).toHaveLength(all.length)
+        for (const index of asked) {
+          expect(records.offsetAt(index)).toBe(all[index]?.offset)
+          expect(records.timestampAt(index)).toBe(all[index]?.timestamp)
+          expect(records.slice(index, index + 4)).toEqual(all.slice(index, index + 4))
+        }
+      }),
+    )
+  })
+})
+
 describe('a record batch', () => {
   it('is read back as it was written, whatever keys, values, timestamps and headers', () => {
     fc.assert(
       fc.property(fc.array(anyRecord, { minLength: 1, maxLength: 20 }), fc.nat(), (records, offset) => {
-        const read = decodeRecordSet(batches(offset, records), offset, [], place)
+        const read = decoded(batches(offset, records), offset, [], place)
         expect(read.map(bare)).toEqual(records.map(bare))
         expect(read.map((one) => one.offset)).toEqual(records.map((_, index) => offset + index))
       }),
@@ -51,7 +69,7 @@ describe('a record batch', () => {
   it('keeps the headers of each record where equal ones stand behind none', () => {
     const headers: readonly Header[] = [['trace', Buffer.from('7')]]
     const records = [headers, [], headers, headers, []].map((some) => ({ ...record('x'), headers: some }))
-    expect(decodeRecordSet(batches(0, records), 0, [], place).map(bare)).toEqual(records.map(bare))
+    expect(decoded(batches(0, records), 0, [], place).map(bare)).toEqual(records.map(bare))
   })
 
   it('is split before it would be larger than the limit, and a record that is larger goes alone', () => {
@@ -70,7 +88,7 @@ describe('a record batch', () => {
     headers[0] = ['name', Buffer.from('two')]
     const second = batch(1, [record('b', { headers })])
 
-    const read = decodeRecordSet(Buffer.concat([first, second]), 0, [], place)
+    const read = decoded(Buffer.concat([first, second]), 0, [], place)
 
     expect(read.map(({ headers: [one] }) => Buffer.from(one?.[1] ?? []).toString())).toEqual(['one', 'two'])
   })
@@ -80,7 +98,7 @@ describe('a record batch', () => {
     const written = batch(0, [record('v', { headers })])
     const begin = performance.now()
 
-    const read = decodeRecordSet(written, 0, [], place)
+    const read = decoded(written, 0, [], place)
 
     expect(read[0]?.headers).toHaveLength(5_000)
     // The decoder of kafkajs takes seconds.
@@ -90,7 +108,7 @@ describe('a record batch', () => {
   it('takes the append time of the broker where the topic says so', () => {
     const written = batch(0, [record('a', { timestamp: 5 }), record('b', { timestamp: 9 })], { attributes: layout.LOG_APPEND_TIME })
 
-    expect(decodeRecordSet(written, 0, [], place).map(({ timestamp }) => timestamp)).toEqual([9, 9])
+    expect(decoded(written, 0, [], place).map(({ timestamp }) => timestamp)).toEqual([9, 9])
   })
 })
 
@@ -98,7 +116,7 @@ describe('an answer to a fetch', () => {
   const answer = Buffer.concat([batch(5, [record('a'), record('b'), record('c')]), marker(8, 1, 'commit'), batch(9, [record('d')])])
 
   it('is delivered from the position that was asked for, also in the middle of a batch', () => {
-    expect(decodeRecordSet(answer, 6, [], place).map(({ offset }) => offset)).toEqual([6, 7, 9])
+    expect(decoded(answer, 6, [], place).map(({ offset }) => offset)).toEqual([6, 7, 9])
   })
 
   it('reaches behind its last whole batch, marker or not; a cut batch tells how many bytes it needs', () => {
@@ -108,7 +126,7 @@ describe('an answer to a fetch', () => {
     expect(extentOf(answer.subarray(0, answer.length - 1), 6, place)).toEqual({ next: 9, bytesNeeded: 0 })
     expect(extentOf(last.subarray(0, 20), 9, place)).toEqual({ next: 9, bytesNeeded: last.length })
     expect(extentOf(Buffer.alloc(0), 9, place)).toEqual({ next: 9, bytesNeeded: 0 })
-    expect(decodeRecordSet(answer.subarray(0, answer.length - 1), 6, [], place).map(({ offset }) => offset)).toEqual([6, 7])
+    expect(decoded(answer.subarray(0, answer.length - 1), 6, [], place).map(({ offset }) => offset)).toEqual([6, 7])
   })
 
   it('reaches behind a batch that compaction has emptied or thinned out', () => {
@@ -117,7 +135,7 @@ describe('an answer to a fetch', () => {
     resealed(thin)
 
     expect(extentOf(thin, 20, place).next).toBe(30)
-    expect(decodeRecordSet(thin, 20, [], place).map(({ offset }) => offset)).toEqual([20, 21])
+    expect(decoded(thin, 20, [], place).map(({ offset }) => offset)).toEqual([20, 21])
   })
 
   it('with any bit turned is a fault that names topic, partition and offset, never another record', () => {
@@ -129,7 +147,7 @@ describe('an answer to a fetch', () => {
         fc.pre(![0, batch(5, [record('a'), record('b'), record('c')]).length].some((start) => at >= start && at < start + 16))
         fc.pre(at < answer.length - batch(9, [record('d')]).length)
         damaged[at] = (damaged[at] ?? 0) ^ (1 << (bit & 7))
-        const fault = faultIn(() => decodeRecordSet(damaged, 5, [], place))
+        const fault = faultIn(() => decoded(damaged, 5, [], place))
         expect(['MR3028', 'MR3029']).toContain(fault.code)
         expect(fault.place).toMatchObject(place)
         expect(fault.action).toBe('stop-task')
@@ -145,7 +163,7 @@ describe('an answer to a fetch', () => {
         if (lying[at] === value) return
         lying[at] = value
         try {
-          for (const { key, value: read } of decodeRecordSet(resealed(lying), 5, [], place)) {
+          for (const { key, value: read } of decoded(resealed(lying), 5, [], place)) {
             expect((key?.length ?? 0) + (read?.length ?? 0)).toBeLessThan(lying.length)
           }
         } catch (error) {
@@ -162,7 +180,7 @@ describe('an answer to a fetch', () => {
     const strange = batch(5, [record('a')], { attributes: 5 })
 
     expect(faultIn(() => extentOf(old, 5, place))).toMatchObject({ code: 'MR3029', place: { ...place, offset: 5 } })
-    expect(faultIn(() => decodeRecordSet(strange, 5, [], place))).toMatchObject({ code: 'MR3030', place: { ...place, offset: 5 } })
+    expect(faultIn(() => decoded(strange, 5, [], place))).toMatchObject({ code: 'MR3030', place: { ...place, offset: 5 } })
   })
 })
 
@@ -172,7 +190,7 @@ describe('compressed batches of the Java producer', () => {
   )
 
   it.each(Object.entries(vectors.codecs))('by %s are read', (_codec, base64) => {
-    const read = decodeRecordSet(Buffer.from(base64, 'base64'), 0, [], place)
+    const read = decoded(Buffer.from(base64, 'base64'), 0, [], place)
 
     const lines = read.map(({ key, value }) => `${Buffer.from(key ?? []).toString()}\t${Buffer.from(value ?? []).toString()}`)
     expect(read).toHaveLength(vectors.count)
@@ -187,7 +205,7 @@ describe('compressed batches of the Java producer', () => {
         const one = damaged.subarray(0, end)
         one[layout.BATCH_HEADER_BYTES + Math.floor((end - layout.BATCH_HEADER_BYTES) * share)] = value
         try {
-          decodeRecordSet(resealed(one), 0, [], place)
+          decoded(resealed(one), 0, [], place)
         } catch (error) {
           expect(error).toMatchObject({ name: 'Fault', code: 'MR3028' })
         }
@@ -211,7 +229,7 @@ describe.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('batches that are writ
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), (values) => {
         const records = values.map((one) => record(one))
-        expect(decodeRecordSet(batch(7, records, { packer }), 7, [], place).map(bare)).toEqual(records.map(bare))
+        expect(decoded(batch(7, records, { packer }), 7, [], place).map(bare)).toEqual(records.map(bare))
       }),
       { numRuns: 150 },
     )
@@ -225,7 +243,7 @@ describe.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('batches that are writ
     expect(plain.length).toBeGreaterThan(3 * 64 * 1024)
     expect(small.length).toBeLessThan(plain.length / 2.5)
     expect(small.readInt16BE(layout.ATTRIBUTES_AT) & layout.COMPRESSION_MASK).toBe(packer?.codec)
-    expect(decodeRecordSet(small, 0, [], place, unpacked).map(bare)).toEqual(records.map(bare))
+    expect(decoded(small, 0, [], place, unpacked).map(bare)).toEqual(records.map(bare))
     expect(unpacked.bytes).toBe(plain.length - layout.BATCH_HEADER_BYTES)
   })
 
@@ -241,6 +259,6 @@ describe.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('batches that are writ
     const records = [record('a'.repeat(100_000)), record(null, { value: randomBytes(150_000) }), record('b'.repeat(100_000))]
     const written = batch(0, records, { packer })
     expect(written.length).toBeLessThan(170_000)
-    expect(decodeRecordSet(written, 0, [], place).map(bare)).toEqual(records.map(bare))
+    expect(decoded(written, 0, [], place).map(bare)).toEqual(records.map(bare))
   })
 })

@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { InputQueue } from '../../../libs/runtime/task/input-queue.ts'
 import type { InputItem } from '../../../libs/runtime/task/input-queue.ts'
+import { recordsOf } from '../../../libs/runtime/ports/log.ts'
 import type { FetchedBatch, LogRecord } from '../../../libs/runtime/ports/log.ts'
 
 const recordAt = (offset: number): LogRecord => ({ offset, timestamp: 0, key: null, value: null, headers: [] })
@@ -12,7 +13,7 @@ const answer = (fetchedFrom: number, offsets: readonly number[], next: number, e
   partition: 0,
   fetchedFrom,
   next,
-  records: offsets.map(recordAt),
+  records: recordsOf(offsets.map(recordAt)),
   logStart: 0,
   highWatermark: end,
   lastStable: end,

@@ -1,11 +1,11 @@
 /**
  * Keeps a process within its memory budget (setting memoryBytes), by what it sees: the resident memory.
  *
- *     resident memory, of the budget        garbage may grow to        caches of decoded values
- *     under 75 %                            more, after the caches     back to their full size
- *     75 to 85 %                            as it is                   as they are
- *     over 85 %                             less                       as they are
- *     over 100 %, and garbage at its least  40 % of what lives         smaller
+ *     resident memory, of the budget       garbage may grow to       the tasks' share (caches, commits)
+ *     under 75 %                           more                      larger, up to all
+ *     75 to 85 %                           as it is                  larger, up to all
+ *     85 to 95 %                           less                      as it is
+ *     over 95 %                            less                      smaller, when garbage is at its least
  *
  * 1. A full collection looks at all that lives, so its cost for each record falls with the garbage that may gather in between: with
  *    60 % of what lives, two workers spent a third of their processor time on collections; with 300 % a tenth (100,000 keys, 2 cores).
@@ -18,16 +18,19 @@ import type { World } from './world.ts'
 /** How far a heap may grow over what lived after its last full collection, percent. V8 itself goes to 300 and more. */
 const GROWTH_MIN = 40
 const GROWTH_MAX = 400
-const GROWTH_FIRST = 150
+const GROWTH_FIRST = 100
 const GROWS_BY = 1.15
 const SHRINKS_BY = 0.8
 
-const CACHE_SHARE_MIN = 1 / 16
-const CACHE_SHRINKS_BY = 0.9
-const CACHE_GROWS_BY = 1.05
+const SHARE_MIN = 1 / 16
+/** Nobody knows at the start what records and state will take; memory that was taken once is given back late. */
+const SHARE_FIRST = 1 / 4
+const SHARE_SHRINKS_BY = 0.9
+const SHARE_GROWS_BY = 1.05
 
 const ROOMY = 0.75
 const TIGHT = 0.85
+const SHORT = 0.95
 
 const LOOK_EVERY_MS = 500
 
@@ -39,7 +42,7 @@ export class MemoryGovernor {
   #view: MemoryStatus
 
   constructor(budgetBytes: number) {
-    this.#view = { budgetBytes, residentBytes: 0, heapGrowthPercent: GROWTH_FIRST, cacheShare: 1 }
+    this.#view = { budgetBytes, residentBytes: 0, heapGrowthPercent: GROWTH_FIRST, memoryShare: SHARE_FIRST }
   }
 
   get view(): MemoryStatus {
@@ -47,27 +50,26 @@ export class MemoryGovernor {
   }
 
   look(residentBytes: number): MemoryStatus {
-    const { budgetBytes, heapGrowthPercent, cacheShare } = this.#view
+    const { budgetBytes, heapGrowthPercent, memoryShare } = this.#view
     const used = residentBytes / budgetBytes
     this.#view = {
       budgetBytes,
       residentBytes,
-      heapGrowthPercent: nextGrowth(heapGrowthPercent, used, cacheShare),
-      cacheShare: nextShare(cacheShare, used, heapGrowthPercent),
+      heapGrowthPercent: nextGrowth(heapGrowthPercent, used),
+      memoryShare: nextShare(memoryShare, used, heapGrowthPercent),
     }
     return this.#view
   }
 }
 
-/** The caches get their room back first. */
-function nextGrowth(growth: number, used: number, share: number): number {
-  if (used < ROOMY && share === 1) return Math.min(GROWTH_MAX, Math.ceil(growth * GROWS_BY))
+function nextGrowth(growth: number, used: number): number {
+  if (used < ROOMY) return Math.min(GROWTH_MAX, Math.ceil(growth * GROWS_BY))
   return used > TIGHT ? Math.max(GROWTH_MIN, Math.floor(growth * SHRINKS_BY)) : growth
 }
 
 function nextShare(share: number, used: number, growth: number): number {
-  if (used > 1 && growth <= GROWTH_MIN) return Math.max(CACHE_SHARE_MIN, share * CACHE_SHRINKS_BY)
-  return used < ROOMY ? Math.min(1, share * CACHE_GROWS_BY) : share
+  if (used > SHORT && growth <= GROWTH_MIN) return Math.max(SHARE_MIN, share * SHARE_SHRINKS_BY)
+  return used < TIGHT ? Math.min(1, share * SHARE_GROWS_BY) : share
 }
 
 /** Less than what is set where a container's limit says so. Bytes. */
@@ -87,22 +89,23 @@ export interface GovernOptions {
   /** Processors that no worker of this process needs. */
   readonly processorsToSpare: number
   readonly world: Pick<World, 'residentBytes' | 'setHeapFlag'>
-  onCacheShare(memory: MemoryStatus): void
+  onShare(memory: MemoryStatus): void
 }
 
 /** Looks twice a second, from now until `stop`. */
-export function governMemory({ memoryBytes, processorsToSpare, world, onCacheShare }: GovernOptions): GovernedMemory {
+export function governMemory({ memoryBytes, processorsToSpare, world, onShare }: GovernOptions): GovernedMemory {
   const governor = new MemoryGovernor(memoryBudget(memoryBytes))
   const look = (): void => {
     const before = governor.view
     const now = governor.look(world.residentBytes())
     if (now.heapGrowthPercent !== before.heapGrowthPercent) world.setHeapFlag(growthFlag(now))
-    if (now.cacheShare !== before.cacheShare) onCacheShare(now)
+    if (now.memoryShare !== before.memoryShare) onShare(now)
   }
   world.setHeapFlag('--max-semi-space-size=16')
   // Threads that collect young garbage together wait for one another; where each processor has its worker, that only costs.
   if (processorsToSpare <= 0) world.setHeapFlag('--no-parallel-scavenge')
   world.setHeapFlag(growthFlag(governor.view))
+  onShare(governor.view)
   const timer = setInterval(look, LOOK_EVERY_MS)
   timer.unref()
   return {

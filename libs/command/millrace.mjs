@@ -15,6 +15,8 @@ import { fileURLToPath } from 'node:url'
 
 const NODE_MAJOR_MIN = 24
 const CHILD = 'NODE_OF_MILLRACE_LAUNCHER'
+/** glibc's heap keeps what was freed for each thread, and more the longer it runs; so it gives it back. (deploy/guide/operations.md, "Memory") */
+const MALLOC = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' }
 const isNewEnough = Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN
 
 if (isNewEnough) {
@@ -61,7 +63,7 @@ function newerNode() {
 function startAgainWith(node) {
   const child = spawn(node, [...process.execArgv, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, [CHILD]: String(process.pid) },
+    env: { ...MALLOC, ...process.env, [CHILD]: String(process.pid) },
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {

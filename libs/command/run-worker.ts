@@ -60,7 +60,7 @@ async function runWorkers(
   const id = `${hostname()}-${process.pid}`
   const metrics = new Metrics({ status: () => status() })
   // Before the threads start: some of its flags count from their birth.
-  const memory = keepWithin(settings, context, logger, async (share) => (await worker).limitCaches(share))
+  const memory = keepWithin(settings, context, logger, async (share) => (await worker).limitMemory(share))
   const worker = openWorkers(context, module, topology, settings, logger, id, (task, durationMs) =>
     metrics.observeCommit({ subTopology: task.slice(0, task.lastIndexOf('.')), durationMs }),
   )
@@ -112,22 +112,28 @@ function keepWithin(
   { memoryBytes, workers }: Settings,
   { world }: CommandContext,
   logger: Logger,
-  limitCaches: (share: number) => Promise<void>,
+  limitMemory: (share: number) => Promise<void>,
 ): GovernedMemory {
   let short = false
+  let share = 0
   return governMemory({
     memoryBytes,
     processorsToSpare: availableParallelism() - workers,
     world,
-    onCacheShare: (memory) => {
-      if (short !== memory.cacheShare < 1) {
-        short = !short
+    onShare: (memory) => {
+      const shrinks = memory.memoryShare < share
+      share = memory.memoryShare
+      if (shrinks !== short && (shrinks || share === 1)) {
+        short = shrinks
         if (short)
-          logger.warn({ ...memory }, 'memory is short: the caches of decoded values shrink. Raise memoryBytes or lower stateMemoryBytes')
-        else logger.info({ ...memory }, 'memory: the caches of decoded values have their full size again')
+          logger.warn(
+            { ...memory },
+            'memory is short: caches shrink and commits come early. Raise memoryBytes, or lower stateMemoryBytes or bufferBytesMax',
+          )
+        else logger.info({ ...memory }, 'memory: caches and commits have their full size again')
       }
-      // A worker that could not be opened or has ended has no caches.
-      limitCaches(memory.cacheShare).catch(() => undefined)
+      // A worker that could not be opened or has ended holds nothing.
+      limitMemory(memory.memoryShare).catch(() => undefined)
     },
   })
 }
@@ -161,7 +167,7 @@ async function openWorkers(
       start: () => worker.start(),
       status: () => worker.status(),
       readState: (question) => worker.readState(question),
-      limitCaches: (share) => worker.limitCaches(share),
+      limitMemory: (share) => worker.limitMemory(share),
       stop: () => worker.stop().finally(free),
     }
   } catch (error) {

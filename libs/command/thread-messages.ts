@@ -21,9 +21,9 @@ export interface ThreadTask {
 export type ToThread =
   | { readonly kind: 'start' | 'stop' | 'status'; readonly call: number }
   | { readonly kind: 'read-state'; readonly call: number; readonly question: StateQuestion }
-  | { readonly kind: 'limit-caches'; readonly call: number; readonly share: number }
+  | { readonly kind: 'limit-memory'; readonly call: number; readonly share: number }
 
-/** What a call gives back; nothing for start, stop and limit-caches. */
+/** What a call gives back; nothing for start, stop and limit-memory. */
 export type Result =
   { readonly kind: 'status'; readonly status: WorkerStatus } | { readonly kind: 'state'; readonly answer: StateAnswer } | undefined
 

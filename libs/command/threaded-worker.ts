@@ -56,8 +56,8 @@ class ThreadedWorker implements RunningWorker {
     return result.answer
   }
 
-  async limitCaches(share: number): Promise<void> {
-    await this.#call({ kind: 'limit-caches', call: this.#next(), share })
+  async limitMemory(share: number): Promise<void> {
+    await this.#call({ kind: 'limit-memory', call: this.#next(), share })
   }
 
   async stop(): Promise<void> {

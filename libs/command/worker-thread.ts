@@ -52,8 +52,8 @@ async function obey(worker: RunningWorker, message: ToThread): Promise<Result> {
       return undefined
     case 'status':
       return { kind: 'status', status: await worker.status() }
-    case 'limit-caches':
-      await worker.limitCaches(message.share)
+    case 'limit-memory':
+      await worker.limitMemory(message.share)
       return undefined
     case 'read-state':
       return { kind: 'state', answer: await worker.readState(message.question) }

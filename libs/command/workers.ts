@@ -28,8 +28,8 @@ export interface RunningWorker {
   status(): Promise<WorkerStatus>
   /** Looks up what is committed for a key. */
   readState(question: StateQuestion): Promise<StateAnswer>
-  /** The caches of decoded values may have this part of their size, 0-1. */
-  limitCaches(share: number): Promise<void>
+  /** Its tasks may use this part of their memory for caches and commits, 0-1. */
+  limitMemory(share: number): Promise<void>
   /** Ends in order; frees the connection and the stores. */
   stop(): Promise<void>
 }
@@ -64,21 +64,21 @@ export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
     await log.close()
     throw error
   })
-  let cacheShare = 1
+  let memoryShare = 1
   const options = { plan, log, stores, settings, id: seat.id, clock: world.clock, millraceVersion, note: noteTo(logger) }
   const worker = new Worker({
     ...options,
     ...(seat.batch === undefined ? {} : { batch: seat.batch }),
     onCommit: (task, durationMs) => seat.onCommit(task, durationMs),
-    cacheShare: () => cacheShare,
+    memoryShare: () => memoryShare,
   })
   return {
     done: worker.done,
     start: () => worker.start(),
     status: () => Promise.resolve(worker.status()),
     readState: async ({ step, key, spelling }) => readLiveState(worker, topology, step, key, spelling),
-    limitCaches: async (share) => {
-      cacheShare = share
+    limitMemory: async (share) => {
+      memoryShare = share
     },
     stop: async () => {
       await worker.stop()
@@ -112,7 +112,7 @@ export function together(workers: readonly RunningWorker[], id: string): Running
     done: Promise.race([failed, stopped]),
     start: async () => void (await Promise.all(workers.map((worker) => worker.start()))),
     stop: async () => void (await Promise.all(workers.map((worker) => worker.stop()))),
-    limitCaches: async (share) => void (await Promise.all(workers.map((worker) => worker.limitCaches(share)))),
+    limitMemory: async (share) => void (await Promise.all(workers.map((worker) => worker.limitMemory(share)))),
     readState: async (question) => {
       const answers = await Promise.all(workers.map((worker) => worker.readState(question)))
       return answers.find((answer) => answer.found) ?? answers[0] ?? { found: false, why: 'no workers' }

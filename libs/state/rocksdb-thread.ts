@@ -41,6 +41,10 @@ function answerOf({ id, kind, handle, packed }: ThreadRequest): ThreadAnswer {
     return { id, values: packValues(binding.db_get_many_sync(database, keys, undefined)) }
   } catch (error) {
     return { id, error: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) } }
+  } finally {
+    // Freed now: this heap is small, so that its collector would come late for memory outside of it.
+    packed.bytes.buffer.transfer(0)
+    packed.lengths.buffer.transfer(0)
   }
 }
 

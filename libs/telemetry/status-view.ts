@@ -90,7 +90,7 @@ export interface StatusView {
     readonly budgetBytes: number
     readonly residentBytes: number
     readonly heapGrowthPercent: number
-    readonly cacheShare: number
+    readonly memoryShare: number
   }
   readonly doNotScale: boolean
   readonly fault?: { readonly code: string; readonly message: string } | undefined

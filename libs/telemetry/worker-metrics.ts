@@ -85,11 +85,11 @@ export const workerMetrics: readonly MetricDefinition[] = [
     read: ({ memory }) => (memory === undefined ? [] : one(memory.heapGrowthPercent / 100)),
   },
   {
-    name: 'millrace_cache_share_ratio',
+    name: 'millrace_memory_share_ratio',
     type: 'gauge',
     labels: [],
-    help: 'Which part of their size may the caches of decoded values have? Below 1 memory is short.',
-    read: ({ memory }) => (memory === undefined ? [] : one(memory.cacheShare)),
+    help: 'Which part of their memory for caches and commits may tasks use? Below 1 memory is short.',
+    read: ({ memory }) => (memory === undefined ? [] : one(memory.memoryShare)),
   },
   {
     name: 'millrace_event_loop_delay_seconds',

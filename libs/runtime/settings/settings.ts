@@ -78,7 +78,7 @@ export const settingTable = {
     {
       group: 'operations',
       meaning:
-        'Memory that the process keeps within, all workers and all parts together: state, buffers, JavaScript heaps. At most 85 % of the limit of the container, whatever stands here. Kept by collecting garbage more often, and then by smaller caches of decoded values.',
+        'Memory that the process keeps within, all workers and all parts together: state, buffers, JavaScript heaps. At most 85 % of the limit of the container, whatever stands here. Kept by collecting garbage more often, then by smaller caches of decoded values and earlier commits.',
       cost: 'Too little: processor time for collections, then reads from disk.',
     },
     { min: 128 * MIB },
@@ -96,7 +96,8 @@ export const settingTable = {
     16 * MIB,
     {
       group: 'processing',
-      meaning: 'A task commits before its interval is over when outputs and changed state reach this size.',
+      meaning:
+        'A task commits before its interval is over when outputs and changed state reach this size. Less where memoryBytes would not hold it for all tasks.',
       cost: 'Memory for each task, twice: one layer is on the wire while the next one fills.',
     },
     { min: 64 * 1024, max: 512 * MIB },

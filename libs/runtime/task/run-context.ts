@@ -29,6 +29,8 @@ export interface RunContext {
   readonly deadLetters: { readonly topic: string; readonly partitions: number }
   /** Up to here records are committed one by one. */
   readonly careful: Positions | undefined
+  /** A commit is due, or waited for, when outputs and changed state reach this size. */
+  commitBytesMax(): number
   /** Largest record that a topic takes, bytes. */
   recordBytesMax(topic: string): number
   identity(): GroupIdentity

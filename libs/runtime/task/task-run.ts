@@ -255,9 +255,9 @@ export class TaskRun {
     return this.#unsettled
   }
 
-  /** Bytes of the active layer: outputs and changed state. */
-  get layerBytes(): number {
-    return this.#layer.outbox.bytes + this.acquired.state.dirtyBytes
+  /** The active layer, outputs and changed state, has reached its bound. */
+  get isFull(): boolean {
+    return this.#layer.outbox.bytes + this.acquired.state.dirtyBytes >= this.#context.commitBytesMax()
   }
 
   #positionsMoved(): boolean {
@@ -313,7 +313,7 @@ export class TaskRun {
   commitDueIn(): number | undefined {
     const { settings, clock } = this.#context
     if (!this.hasWork) return undefined
-    if (this.#careful !== undefined || this.layerBytes >= settings.commitBytesMax || this.#haltDue() !== undefined) return 0
+    if (this.#careful !== undefined || this.isFull || this.#haltDue() !== undefined) return 0
     return Math.max(0, this.#lastCommitAt + settings.commitIntervalMs - clock.monotonic())
   }
 

@@ -226,7 +226,7 @@ export class Task {
     resumeReading(run.queues, this.context.reader)
     if (run.commitDueIn() === 0) {
       if (run.inFlight === undefined) run.startCommit()
-      else if (run.layerBytes >= this.context.settings.commitBytesMax) await run.inFlight
+      else if (run.isFull) await run.inFlight
     }
     // Never a loop without a real turn: reading and heartbeats need theirs.
     const restMs = worked ? 0 : run.inFlight === undefined ? run.lookAgainIn() : Infinity

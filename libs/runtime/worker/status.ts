@@ -208,8 +208,8 @@ export interface MemoryStatus {
   readonly residentBytes: number
   /** How far the heaps may grow between full collections, percent of what lives in them. */
   readonly heapGrowthPercent: number
-  /** Part of their full size that the caches of decoded values may have: 1 unless memory is short. */
-  readonly cacheShare: number
+  /** Part of their memory for caches and commits that tasks may use: 1 unless memory is short. */
+  readonly memoryShare: number
 }
 
 export interface WorkerStatus {

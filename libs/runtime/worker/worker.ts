@@ -31,6 +31,7 @@ import type { Settings } from '../settings/settings.ts'
 import type { StandbyTask } from '../standby/standby-task.ts'
 import type { KeptStatus, WorkerState, WorkerStatus } from './status.ts'
 import { Task } from '../task/task.ts'
+import { taskMemory } from './task-memory.ts'
 import { sayRole } from '../switch/say-role.ts'
 import { VersionSwitch } from '../switch/version-switch.ts'
 import { explained, watchTopics } from './topic-watch.ts'
@@ -56,8 +57,8 @@ export interface WorkerOptions {
   /** Freezes values given to user code, so that code which changes them in place fails (test kit). */
   readonly freezeValues?: boolean
   onCommit?(task: string, milliseconds: number): void
-  /** Part of their size that the caches of decoded values may have now, 0-1. Default 1. */
-  cacheShare?(): number
+  /** Part of their bounds that the tasks may use now, 0-1: below 1 while memory is short. Default 1. */
+  memoryShare?(): number
 }
 
 /** Why a worker ended. */
@@ -344,8 +345,6 @@ export class Worker {
       return
     }
     const { options } = this
-    const stateful = prepared.wiring.tasks.filter((task) => task.changelogs.size > 0).length
-    const cacheBytesMax = options.settings.stateMemoryBytes / 2 / Math.max(1, stateful)
     const deadLetters = { topic: prepared.wiring.names.deadLetters, partitions: Math.max(1, ...prepared.wiring.taskCounts.values()) }
     const task = new Task({
       log: options.log,
@@ -356,8 +355,7 @@ export class Worker {
       application: prepared.wiring.names.prefix,
       controlTopic: prepared.wiring.names.control,
       manifest: prepared.manifest,
-      // Half of the budget for decoded values, half for RocksDB.
-      cacheBytesMax: () => (options.cacheShare?.() ?? 1) * cacheBytesMax,
+      ...taskMemory(options.settings, prepared.wiring.tasks, () => options.memoryShare?.() ?? 1),
       freezeValues: options.freezeValues ?? false,
       deadLetters,
       recordBytesMax: (topic) => prepared.recordBytesMax.get(topic) ?? Infinity,

@@ -99,10 +99,13 @@ export function millrace(run: Run, { nodeWords, words = [], command = 'run', ver
       ...Object.entries(flags).flatMap(([flag, value]) => [flag, String(value)]),
       ...words,
     ],
-    environment: topologyEnvironment(run, command, version),
+    environment: { ...malloc, ...topologyEnvironment(run, command, version) },
     group: `${run.application}.v${version}`,
   }
 }
+
+/** As the image and the launcher set it. */
+const malloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' }
 
 /** What millrace-worker.ts and topology.ts read. */
 const topologyEnvironment = (run: Run, command: string, version: number): Record<string, string> => ({

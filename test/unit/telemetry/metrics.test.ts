@@ -29,7 +29,7 @@ describe('metrics', () => {
       'millrace_memory_budget_bytes 1073741824',
       'millrace_memory_resident_bytes 536870912',
       'millrace_heap_growth_ratio 1.5',
-      'millrace_cache_share_ratio 0.5',
+      'millrace_memory_share_ratio 0.5',
       'millrace_event_loop_delay_seconds{quantile="0.99"} 0.005',
       'millrace_commit_duration_seconds_bucket{le="0.05",subtopology="rides"} 1',
     ])

@@ -83,7 +83,7 @@ export function statusOf(tasks: readonly TaskStatus[], change: Partial<WorkerSta
     kept: { stores: 1, bytes: 1_024, removed: 2 },
     eventLoopDelay: { meanMs: 1, p99Ms: 5, maxMs: 20 },
     busySeconds: 12.5,
-    memory: { budgetBytes: 2 ** 30, residentBytes: 2 ** 29, heapGrowthPercent: 150, cacheShare: 0.5 },
+    memory: { budgetBytes: 2 ** 30, residentBytes: 2 ** 29, heapGrowthPercent: 150, memoryShare: 0.5 },
     doNotScale: tasks.some((task) => task.state === 'restoring'),
     ...change,
   }

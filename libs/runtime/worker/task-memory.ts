@@ -1,0 +1,32 @@
+/**
+ * What the tasks of a worker may hold in memory. Each gets its part as if this worker had all tasks of the application: it may come to that.
+ */
+import type { Settings } from '../settings/settings.ts'
+import type { TaskWiring } from './wiring.ts'
+
+/** Bounds that may change at any time, bytes. */
+export interface TaskMemory {
+  /** Of the cache of decoded values. */
+  cacheBytesMax(): number
+  /** Of outputs and changed state that wait for a commit. */
+  commitBytesMax(): number
+}
+
+/**
+ * Commits of all tasks together may take an eighth of the budget. Each has two layers, one on the wire while the other fills, and of a layer
+ * there are about three copies: as it is held, encoded, and in the requests.
+ */
+const COMMIT_PARTS = 8 * 2 * 3
+const COMMIT_BYTES_MIN = 64 * 1024
+
+/** `share`: what is left of it while memory is short, 0-1. */
+export function taskMemory(settings: Settings, tasks: readonly TaskWiring[], share: () => number): TaskMemory {
+  const stateful = tasks.filter((task) => task.changelogs.size > 0).length
+  // Half of the memory for state is for decoded values, half for RocksDB.
+  const cacheBytes = settings.stateMemoryBytes / 2 / Math.max(1, stateful)
+  const commitBytes = Math.min(settings.commitBytesMax, settings.memoryBytes / COMMIT_PARTS / Math.max(1, tasks.length))
+  return {
+    cacheBytesMax: () => share() * cacheBytes,
+    commitBytesMax: () => Math.max(COMMIT_BYTES_MIN, share() * commitBytes),
+  }
+}

@@ -107,9 +107,17 @@ function kindOf(key: Uint8Array): ChangelogRecord['kind'] {
   }
 }
 
+let lastRead: readonly Header[] = []
+let lastReadEpoch = 0
+
+/** Records of one producer share their headers: a log gives the same array for a run of them. */
 function epochOf(headers: readonly Header[]): number {
-  for (const [name, value] of headers) if (name === EPOCH_HEADER) return decodeEpoch(value)
-  return 0
+  if (headers !== lastRead) {
+    const own = headers.find(([name]) => name === EPOCH_HEADER)
+    lastReadEpoch = own === undefined ? 0 : decodeEpoch(own[1])
+    lastRead = headers
+  }
+  return lastReadEpoch
 }
 
 const foreign = (why: string): Fault =>

@@ -180,7 +180,7 @@ export class TaskState implements StateCounters {
         cleared = true
         writes = []
       }
-      if (record.kind === 'user') writes.push({ key: Buffer.concat([prefix, record.key]), value: record.value })
+      if (record.kind === 'user') writes.push({ key: behind(prefix, record.key), value: record.value })
     }
     await this.#write(writes, mark, cleared ? [cells.range] : [])
     cells.reset()
@@ -242,3 +242,10 @@ export class TaskState implements StateCounters {
 
 /** What the changelog's user keys of a step are put behind. */
 const stepKey = (cells: StepCells): Buffer => Buffer.concat([cells.range.from, Buffer.from([USER])])
+
+function behind(prefix: Buffer, key: Uint8Array): Buffer {
+  const whole = Buffer.allocUnsafe(prefix.length + key.length)
+  whole.set(prefix)
+  whole.set(key, prefix.length)
+  return whole
+}

@@ -22,6 +22,8 @@ export interface RangeRequest {
 
 /** Batches that may wait for the consumer before reading is paused. */
 const WAITING_MAX = 8
+/** Records that are made and given out together. With a whole answer of 15,000 the heap's collector took 40 % of a restore: they all lived at once. */
+const TOGETHER_MAX = 2_000
 
 export async function readRange(log: Log, clock: Clock, request: RangeRequest): Promise<void> {
   if (request.from >= request.until) return
@@ -53,8 +55,7 @@ export async function readRange(log: Log, clock: Clock, request: RangeRequest): 
     let position = request.from
     let progressAt = clock.monotonic()
     while (position < request.until) {
-      if (request.signal.aborted)
-        throw new Fault('MR5010', 'release-task', `reading ${name(request.partition)} was given up because the task is closing`)
+      mustGoOn(request)
       if (failure !== undefined) throw failure
       const batch = waiting.shift()
       if (batch === undefined) {
@@ -68,15 +69,40 @@ export async function readRange(log: Log, clock: Clock, request: RangeRequest): 
         reader.resume(request.partition)
       }
       if (batch.fetchedFrom !== position || batch.next <= position) continue
-      const records = [...batch.records].filter((record) => record.offset < request.until)
-      const next = Math.min(batch.next, request.until)
-      await request.onRecords(records, next, batch.bytes)
-      position = next
-      progressAt = clock.monotonic()
+      for (const { records, next, bytes } of piecesOf(batch, request.until)) {
+        mustGoOn(request)
+        await request.onRecords(records, next, bytes)
+        position = next
+        progressAt = clock.monotonic()
+      }
     }
   } finally {
     await reader.close()
   }
+}
+
+function mustGoOn({ signal, partition }: RangeRequest): void {
+  if (signal.aborted) throw new Fault('MR5010', 'release-task', `reading ${name(partition)} was given up because the task is closing`)
+}
+
+interface Piece {
+  readonly records: readonly LogRecord[]
+  /** The position behind it. */
+  readonly next: number
+  readonly bytes: number
+}
+
+/** A batch in pieces that are made one after another; its size counts with the last. */
+function* piecesOf({ records, next, bytes }: FetchedBatch, until: number): Generator<Piece> {
+  let from = 0
+  for (let to = TOGETHER_MAX; to < records.length; to += TOGETHER_MAX) {
+    const behind = records.offsetAt(to) ?? next
+    if (behind >= until) break
+    yield { records: records.slice(from, to), next: behind, bytes: 0 }
+    from = to
+  }
+  const rest = records.slice(from, records.length)
+  yield { records: next > until ? rest.filter((record) => record.offset < until) : rest, next: Math.min(next, until), bytes }
 }
 
 /** Waits until a batch arrives, the signal aborts, or the time is over. */

@@ -23,8 +23,8 @@ const HURRY_MS = 250
  * Members that start together come one after another: the first has all tasks for a moment, and what it begins to restore is for nothing.
  * So a young generation is asked more often whether it is over.
  */
-const YOUNG_MS = 5_000
-const YOUNG_INTERVAL_MS = 250
+const YOUNG_MS = 3_000
+const YOUNG_INTERVAL_MS = 100
 
 /** No heartbeat was answered for a whole session: the coordinator has given this member up, or will before it hears of it again. */
 export class SessionOver extends Error {}

@@ -1,4 +1,5 @@
 /** One worker process, until a signal or a fault ends it. */
+import { flushCompileCache } from 'node:module'
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { Fault } from '../faults/fault.ts'
@@ -69,6 +70,8 @@ async function runWorkers(
     const running = await worker
     const admin = await openAdmin(settings, topology, running, metrics, status, logger)
     logger.info({ url: admin.url, worker: id, pid: process.pid }, 'admin server listens')
+    // Now, since whoever is killed says nothing any more (millrace.mjs).
+    flushCompileCache()
     try {
       return await untilTheEnd(context, running, settings, logger)
     } finally {

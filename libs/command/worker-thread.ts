@@ -1,4 +1,5 @@
 /** The far side of threaded-worker.ts: one worker on a thread of its own. Reads its task, then does what it is told. */
+import { flushCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createLogger } from '../telemetry/logger.ts'
 import { readSettings } from './configuration-source.ts'
@@ -40,6 +41,8 @@ async function serve(): Promise<void> {
     )
   })
   say({ kind: 'ready' })
+  // Now, since whoever is killed says nothing any more (millrace.mjs).
+  flushCompileCache()
 }
 
 async function obey(worker: RunningWorker, message: ToThread): Promise<Result> {

@@ -1,5 +1,6 @@
 /** The contenders as command lines. Pure. */
 import { join } from 'node:path'
+import { repositoryRoot } from '../../../deploy/local-kafka/kafka-jars.ts'
 import type { StreamsPeer } from './streams-peer.ts'
 import type { Names } from './workload.ts'
 
@@ -99,13 +100,18 @@ export function millrace(run: Run, { nodeWords, words = [], command = 'run', ver
       ...Object.entries(flags).flatMap(([flag, value]) => [flag, String(value)]),
       ...words,
     ],
-    environment: { ...malloc, ...topologyEnvironment(run, command, version) },
+    environment: { ...asLaunched, ...topologyEnvironment(run, command, version) },
     group: `${run.application}.v${version}`,
   }
 }
 
-/** As the image and the launcher set it. */
-const malloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' }
+/** What the launcher (libs/command/millrace.mjs) sets. */
+const asLaunched = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  NODE_COMPILE_CACHE: join(repositoryRoot, '.millrace/compiled'),
+}
 
 /** What millrace-worker.ts and topology.ts read. */
 const topologyEnvironment = (run: Run, command: string, version: number): Record<string, string> => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -37,6 +37,21 @@ describe('the launcher', () => {
     expect(whole.length).toBeGreaterThan(65_536)
     expect(Buffer.concat(parts).toString()).toBe(whole)
   }, 30_000)
+
+  it('keeps for the next start what Node makes of our TypeScript, and starts all the same where it cannot', () => {
+    const home = mkdtempSync(join(tmpdir(), 'millrace-'))
+    const start = (cache: string): ReturnType<typeof spawnSync> =>
+      spawnSync(process.execPath, [launcher, 'version'], {
+        encoding: 'utf8',
+        cwd: tmpdir(),
+        env: { ...process.env, XDG_CACHE_HOME: cache },
+      })
+    expect(start(home).status).toBe(0)
+    expect(readdirSync(join(home, 'millrace'), { recursive: true }).length).toBeGreaterThan(5)
+    const file = join(home, 'file')
+    writeFileSync(file, '')
+    expect(start(file)).toMatchObject({ status: 0, stderr: '' })
+  })
 
   it('loads neither Kafka nor RocksDB to explain an error', () => {
     const log = spawnSync(process.execPath, ['--input-type=module', '-e', probe], { encoding: 'utf8' })

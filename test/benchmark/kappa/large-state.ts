@@ -14,10 +14,7 @@ import { checkOutput, makeTopic } from './topics.ts'
 import { samplesUntilEnd } from './watch.ts'
 import { workloadNamed } from './workload.ts'
 
-const keysFull = 5_000_000
 const keysQuick = 50_000
-/** Records behind the first pass over all keys, for each key. */
-const updatesForKey = 0.3
 const memoryMiB = 512
 const stateMemoryMiB = 192
 /** As topology.ts finds it, from the folder of the workloads. */
@@ -37,9 +34,11 @@ export const largeState: Scenario = {
   isQuick: false,
   run: async (ground) => {
     const { options } = ground.setup
-    const keys = options.keys ?? (options.quick ? keysQuick : keysFull)
-    const records = Math.round(keys * (1 + updatesForKey))
     const named: NamedWorkload = { name: 'large-state', workload: await workloadNamed(file) }
+    const { full } = named.workload
+    const keys = options.keys ?? (options.quick ? keysQuick : full.keys)
+    // As many at random behind the first pass, for each key.
+    const records = Math.round((keys * full.records) / full.keys)
     const input = await ground.load(named, { records, keys, partitions: options.partitions })
     const filled = await run(ground, named, input)
     await ground.remove(input.topic)

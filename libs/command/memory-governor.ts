@@ -12,6 +12,7 @@
  * 2. Soft: nothing fails when more is needed. A cache gives memory back only when its values are replaced, so it shrinks while records flow.
  * 3. The flags are the process's: they count for the heaps of all its threads, from their next full collection on.
  */
+import type { Settings } from '../runtime/settings/settings.ts'
 import type { MemoryStatus } from '../runtime/worker/status.ts'
 import type { World } from './world.ts'
 
@@ -33,6 +34,12 @@ const TIGHT = 0.85
 const SHORT = 0.95
 
 const LOOK_EVERY_MS = 500
+
+/** Young objects have two such spaces in each heap, and the collector fills a third. V8's own size is 16. */
+const SEMI_SPACE_MIB_MAX = 16
+/** The young objects of all workers take at most about an eighth of the budget. */
+const SEMI_SPACE_PARTS = 3 * 8
+const MIB = 2 ** 20
 
 /** Of a container's limit, which also counts the files' pages that cannot be dropped: above it the system kills. */
 const OF_CONTAINER = 0.85
@@ -78,6 +85,12 @@ export function memoryBudget(memoryBytes: number, containerBytes = process.const
   return containerBytes > 0 ? Math.min(memoryBytes, Math.floor(containerBytes * OF_CONTAINER)) : memoryBytes
 }
 
+/** Settings of what one process may hold, which fit its container: state has at most half of the budget. */
+export function withinContainer<S extends Pick<Settings, 'memoryBytes' | 'stateMemoryBytes'>>(settings: S): S {
+  const memoryBytes = memoryBudget(settings.memoryBytes)
+  return { ...settings, memoryBytes, stateMemoryBytes: Math.min(settings.stateMemoryBytes, Math.floor(memoryBytes / 2)) }
+}
+
 export interface GovernedMemory {
   readonly view: MemoryStatus
   stop(): void
@@ -86,6 +99,8 @@ export interface GovernedMemory {
 export interface GovernOptions {
   /** Setting memoryBytes. */
   readonly memoryBytes: number
+  /** Each has a heap of its own. */
+  readonly workers: number
   /** Processors that no worker of this process needs. */
   readonly processorsToSpare: number
   readonly world: Pick<World, 'residentBytes' | 'setHeapFlag'>
@@ -93,7 +108,7 @@ export interface GovernOptions {
 }
 
 /** Looks twice a second, from now until `stop`. */
-export function governMemory({ memoryBytes, processorsToSpare, world, onShare }: GovernOptions): GovernedMemory {
+export function governMemory({ memoryBytes, workers, processorsToSpare, world, onShare }: GovernOptions): GovernedMemory {
   const governor = new MemoryGovernor(memoryBudget(memoryBytes))
   const look = (): void => {
     const before = governor.view
@@ -101,7 +116,8 @@ export function governMemory({ memoryBytes, processorsToSpare, world, onShare }:
     if (now.heapGrowthPercent !== before.heapGrowthPercent) world.setHeapFlag(growthFlag(now))
     if (now.memoryShare !== before.memoryShare) onShare(now)
   }
-  world.setHeapFlag('--max-semi-space-size=16')
+  const semiSpace = Math.floor(governor.view.budgetBytes / MIB / SEMI_SPACE_PARTS / workers)
+  world.setHeapFlag(`--max-semi-space-size=${Math.max(1, Math.min(SEMI_SPACE_MIB_MAX, semiSpace))}`)
   // Threads that collect young garbage together wait for one another; where each processor has its worker, that only costs.
   if (processorsToSpare <= 0) world.setHeapFlag('--no-parallel-scavenge')
   world.setHeapFlag(growthFlag(governor.view))

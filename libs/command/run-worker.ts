@@ -121,6 +121,7 @@ function keepWithin(
   let share = 0
   return governMemory({
     memoryBytes,
+    workers,
     processorsToSpare: availableParallelism() - workers,
     world,
     onShare: (memory) => {

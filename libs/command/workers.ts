@@ -15,6 +15,7 @@ import type { StateAnswer } from '../telemetry/admin-server.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { KeySpelling } from './key-text.ts'
 import { readLiveState } from './live-state.ts'
+import { withinContainer } from './memory-governor.ts'
 import { millraceVersion } from './millrace-version.ts'
 import { mergeStatuses } from './status-merge.ts'
 import type { LoadedTopology } from './topology-module.ts'
@@ -49,7 +50,7 @@ export interface WorkerSeat {
   readonly batch: BatchRequest | undefined
   /** Of the stores. */
   readonly directory: string
-  /** Seats in this process, which share stateMemoryBytes. */
+  /** Seats in this process. */
   readonly seats: number
   onCommit(task: string, durationMs: number): void
 }
@@ -58,7 +59,7 @@ export interface WorkerSeat {
 export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
   const { world, topology, logger } = seat
   const { plan } = topology
-  const settings = { ...seat.settings, stateMemoryBytes: Math.floor(seat.settings.stateMemoryBytes / seat.seats) }
+  const settings = withinContainer(seat.settings)
   const log = await world.openLog(settings, logger)
   const stores = await openStores(seat, settings, log).catch(async (error: unknown) => {
     await log.close()
@@ -88,11 +89,15 @@ export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
   }
 }
 
-/** Half of the budget is RocksDB's (the other half is for decoded values), divided as if this worker had all tasks: it may come to that. */
-async function openStores({ world, topology, directory }: WorkerSeat, settings: Settings, log: Log): Promise<StoreHome> {
+/**
+ * Half of the budget is RocksDB's (the other half is for decoded values), divided as if the workers of this process had all tasks: it may come
+ * to that. A task is at one of them; only copies for another's case are beside it.
+ */
+async function openStores({ world, topology, directory, seats }: WorkerSeat, settings: Settings, log: Log): Promise<StoreHome> {
   const wiring = wire(topology.plan, await externalPartitions(log, topology.plan))
   const stateful = wiring.tasks.filter((task) => task.changelogs.size > 0).length
-  return await world.openStores(directory, settings.stateMemoryBytes / 2, Math.max(1, stateful))
+  const copies = 1 + Math.min(settings.standbyReplicas, seats - 1)
+  return await world.openStores(directory, settings.stateMemoryBytes / 2, Math.max(1, stateful) * copies)
 }
 
 export const noteTo =

@@ -92,8 +92,8 @@ interface Piece {
   readonly bytes: number
 }
 
-/** A batch in pieces that are made one after another; its size counts with the last. */
-function* piecesOf({ records, next, bytes }: FetchedBatch, until: number): Generator<Piece> {
+/** A batch, up to the offset `until`, in pieces that are made one after another; its size counts with the last. */
+export function* piecesOf({ records, next, bytes }: FetchedBatch, until = Infinity): Generator<Piece> {
   let from = 0
   for (let to = TOGETHER_MAX; to < records.length; to += TOGETHER_MAX) {
     const behind = records.offsetAt(to) ?? next

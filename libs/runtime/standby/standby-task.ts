@@ -15,6 +15,7 @@ import type { LocalMark } from '../../state/local-mark.ts'
 import type { Store, StoreHome } from '../../state/store.ts'
 import { TaskState } from '../../state/task-state.ts'
 import { newestCommitRecord } from '../acquire/newest-commit.ts'
+import { piecesOf } from '../acquire/range-reader.ts'
 import type { Restoration } from '../acquire/restoration.ts'
 import { beginRestoration, deleteRetentionOf, rangeOr, storeVerdict } from '../acquire/restore.ts'
 import type { ChangelogFacts } from '../acquire/restore.ts'
@@ -250,7 +251,7 @@ export class StandbyTask {
       if (batch === undefined) continue
       const expected = restoration.positions[step] ?? 0
       if (batch.fetchedFrom === expected) {
-        await restoration.apply(state, step, [...batch.records], batch.next)
+        for (const { records, next } of piecesOf(batch)) await restoration.apply(state, step, records, next)
       } else {
         waiting.length = 0
         this.#context.reader.assign(partition, expected)

@@ -68,6 +68,7 @@ describe('governing', () => {
     const shares: number[] = []
     const memory = governMemory({
       memoryBytes: 256 * MIB,
+      workers: 2,
       processorsToSpare,
       world: { residentBytes: () => residentBytes, setHeapFlag: (flag) => void flags.push(flag) },
       onShare: ({ memoryShare }) => shares.push(memoryShare),
@@ -79,7 +80,7 @@ describe('governing', () => {
     const { memory, flags, shares } = governed(300 * MIB)
     // A quarter at first.
     expect(shares).toEqual([0.25])
-    expect(flags).toEqual(['--max-semi-space-size=16', '--no-parallel-scavenge', '--heap-growing-percent=100'])
+    expect(flags).toEqual(['--max-semi-space-size=5', '--no-parallel-scavenge', '--heap-growing-percent=100'])
     jest.advanceTimersByTime(1_000)
     expect(flags.slice(3)).toEqual(['--heap-growing-percent=80', '--heap-growing-percent=64'])
     jest.advanceTimersByTime(4_000)

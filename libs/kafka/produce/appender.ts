@@ -11,7 +11,7 @@
 import { failPoint } from '../../faults/fail-points.ts'
 import { assert, Fault } from '../../faults/fault.ts'
 import { systemClock } from '../../runtime/ports/clock.ts'
-import type { PartitionId, PartitionRecords, TopicPartition } from '../../runtime/ports/log.ts'
+import type { OutgoingRecord, PartitionId, PartitionRecords, TopicPartition } from '../../runtime/ports/log.ts'
 import { partitionId } from '../../runtime/ports/log.ts'
 import type { Cluster, Links } from '../cluster.ts'
 import { encodeBatch } from '../codec/batch-encoder.ts'
@@ -195,13 +195,16 @@ function collect(batches: readonly PartitionRecords[]): Work[] {
     const all = known ? [...known.records, ...records] : records
     works.set(id, { id, topic, partition, records: all, next: 0, first: -1, last: -1, batch: undefined })
   }
-  for (const work of works.values())
-    for (const [index, { key, value, timestamp }] of work.records.entries()) {
+  for (const work of works.values()) {
+    // By index: an iterator makes two objects for each record.
+    for (let index = 0; index < work.records.length; index += 1) {
+      const { key, value, timestamp } = work.records[index] as OutgoingRecord // index is inside: the loop's bound
       if ((key?.length ?? 0) + (value?.length ?? 0) > RECORD_BYTES_MAX)
         throw refusedRecord('MR3003', work, index, `has more than ${RECORD_BYTES_MAX} bytes, which no request can carry`)
       if (!Number.isInteger(timestamp))
         throw refusedRecord('MR3004', work, index, `has the timestamp ${timestamp}, which is no whole number`)
     }
+  }
   return [...works.values()]
 }
 

@@ -5,16 +5,36 @@
 import { assert } from '../../faults/fault.ts'
 import { readInt64, writeInt64 } from '../codec/batch-header.ts'
 
+/** From here on bytes are referred to instead of copied: a batch of records goes to the socket from where it was encoded. */
+const REFERRED_BYTES_MIN = 4 * 1024
+
 export class ByteWriter {
+  readonly #expectedBytes: number
+  readonly #before: Uint8Array[] = []
+  #sizeBefore = 0
   #bytes: Buffer
   #at = 0
 
   constructor(expectedBytes = 256) {
+    this.#expectedBytes = expectedBytes
     this.#bytes = Buffer.allocUnsafe(expectedBytes)
   }
 
-  /** A view on what was written. */
+  get size(): number {
+    return this.#sizeBefore + this.#at
+  }
+
+  /** What was written, in order: views, also on large values that were given. */
+  get parts(): readonly Uint8Array[] {
+    return this.#at === 0 ? this.#before : [...this.#before, this.#written]
+  }
+
+  /** What was written, as one: a view, or a copy where large values were given. */
   get bytes(): Buffer {
+    return this.#before.length === 0 ? this.#written : Buffer.concat(this.parts)
+  }
+
+  get #written(): Buffer {
     return this.#bytes.subarray(0, this.#at)
   }
 
@@ -61,7 +81,9 @@ export class ByteWriter {
     return this.int32(value.length).raw(value)
   }
 
+  /** A large value must not change any more. */
   raw(value: Uint8Array): this {
+    if (value.length >= REFERRED_BYTES_MIN) return this.#refer(value)
     this.#reserve(value.length)
     this.#bytes.set(value, this.#at)
     this.#at += value.length
@@ -103,6 +125,14 @@ export class ByteWriter {
   /** Ends a structure of a flexible version; we send no tagged field. */
   noTags(): this {
     return this.uvarint(0)
+  }
+
+  #refer(value: Uint8Array): this {
+    this.#before.push(this.#written, value)
+    this.#sizeBefore += this.#at + value.length
+    this.#bytes = Buffer.allocUnsafe(this.#expectedBytes)
+    this.#at = 0
+    return this
   }
 
   #text(value: string, size: number): this {

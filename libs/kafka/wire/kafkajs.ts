@@ -8,26 +8,23 @@
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 
-/** kafkajs joins the frame from `buf` and `buffer` of its own encoder: the same bytes twice satisfy it. */
-export interface EncodedPayload {
-  readonly buf: Buffer
-  readonly buffer: Buffer
-  size(): number
+export interface Answered {
+  /** Behind the correlation id. */
+  readonly payload: Buffer
 }
 
-export interface ConnectionRequest<Answer> {
-  readonly request: {
+export interface QueuedRequest {
+  readonly entry: {
     readonly apiKey: number
-    readonly apiVersion: number
     readonly apiName: string
-    encode(): EncodedPayload
+    readonly apiVersion: number
+    readonly correlationId: number
+    resolve(answered: Answered): void
+    reject(error: Error): void
   }
-  readonly response: {
-    decode(payload: Buffer): { readonly answer: Answer; readonly clientSideThrottleTime: number }
-    parse(decoded: { readonly answer: Answer }): Answer
-  }
+  readonly expectResponse: boolean
   readonly requestTimeout: number
-  readonly logResponseError: boolean
+  sendRequest(): void
 }
 
 export interface KafkajsConnection {
@@ -39,7 +36,11 @@ export interface KafkajsConnection {
   isAuthenticated(): boolean
   setVersions(versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>): void
   setSupportAuthenticationProtocol(isSupported: boolean): void
-  send<Answer>(request: ConnectionRequest<Answer>): Promise<Answer>
+  readonly clientId: string
+  readonly requestQueue: { push(request: QueuedRequest): void }
+  nextCorrelationId(): number
+  /** Throws. */
+  failIfNotConnected(): void
   rejectRequests(error: Error): void
 }
 

@@ -13,10 +13,10 @@ import type { Address, KafkaSettings } from '../kafka-options.ts'
 import { addressText } from '../kafka-options.ts'
 import type { Api } from './api.ts'
 import { code, errorName, NoAnswer } from './api.ts'
-import { ByteReader, ByteWriter } from './bytes.ts'
 import { apiVersionsApi } from './cluster-apis.ts'
-import type { KafkajsConnection, KafkajsLogger } from './kafkajs.ts'
-import { Connection, isAuthenticationFailure, isTimeout } from './kafkajs.ts'
+import { FramedConnection } from './framed-connection.ts'
+import type { KafkajsLogger } from './kafkajs.ts'
+import { isAuthenticationFailure, isTimeout } from './kafkajs.ts'
 import { checkVersions } from './required-apis.ts'
 
 /** Brokers close connections that are idle for connections.max.idle.ms (10 minutes): we are first, so that no request meets the end. */
@@ -27,8 +27,8 @@ export class Link {
   readonly address: string
   readonly #target: Address
   readonly #settings: KafkaSettings
-  #connection: KafkajsConnection | undefined
-  #connecting: Promise<KafkajsConnection> | undefined
+  #connection: FramedConnection | undefined
+  #connecting: Promise<FramedConnection> | undefined
   #usedAt = 0
   #closed = false
 
@@ -47,7 +47,7 @@ export class Link {
     const connection = await this.#ready(api.name)
     this.#usedAt = performance.now()
     try {
-      return await ask(connection, api, request, timeoutMs)
+      return await connection.ask(api, request, timeoutMs)
     } catch (cause) {
       if (cause instanceof Fault) throw cause
       if (isTimeout(cause)) this.#drop(connection)
@@ -61,7 +61,7 @@ export class Link {
     if (this.#connection) this.#drop(this.#connection)
   }
 
-  async #ready(apiName: string): Promise<KafkajsConnection> {
+  async #ready(apiName: string): Promise<FramedConnection> {
     if (this.#closed) throw new NoAnswer(apiName, this.address, false, new Error('the link is closed'))
     const current = this.#connection
     if (current?.isConnected()) {
@@ -81,7 +81,7 @@ export class Link {
     }
   }
 
-  async #connect(): Promise<KafkajsConnection> {
+  async #connect(): Promise<FramedConnection> {
     const { connectTimeoutMs } = this.#settings
     const connection = this.#newConnection()
     // kafkajs never settles `connect` when the other side ends the connection during it.
@@ -101,8 +101,8 @@ export class Link {
     return connection
   }
 
-  async #greet(connection: KafkajsConnection): Promise<void> {
-    const { errorCode, ranges } = await ask(connection, apiVersionsApi, undefined, 0)
+  async #greet(connection: FramedConnection): Promise<void> {
+    const { errorCode, ranges } = await connection.ask(apiVersionsApi, undefined, 0)
     if (errorCode !== code.NONE) throw new Error(`ApiVersions: ${errorName(errorCode)}`)
     checkVersions(this.address, ranges)
     if (this.#settings.sasl === null) return
@@ -122,9 +122,9 @@ export class Link {
     }
   }
 
-  #newConnection(): KafkajsConnection {
+  #newConnection(): FramedConnection {
     const { clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs } = this.#settings
-    return new Connection({
+    return new FramedConnection({
       ...this.#target,
       clientId,
       logger: connectionLogger(this.#settings, this.address),
@@ -137,52 +137,20 @@ export class Link {
     })
   }
 
-  #drop(connection: KafkajsConnection): void {
+  #drop(connection: FramedConnection): void {
     if (this.#connection === connection) this.#connection = undefined
     connection.rejectRequests(new Error('the connection was closed by this side'))
     void this.#end(connection).then(() => connection.socket?.destroy())
   }
 
   /** Waits for the answers that are due, then closes. */
-  async #end(connection: KafkajsConnection): Promise<void> {
+  async #end(connection: FramedConnection): Promise<void> {
     try {
       await connection.disconnect()
     } catch (error) {
       this.#settings.log('warn', `closing the connection to ${this.address} failed`, { error })
     }
   }
-}
-
-async function ask<Request, Answer>(
-  connection: KafkajsConnection,
-  api: Api<Request, Answer>,
-  request: Request,
-  timeoutMs: number,
-): Promise<Answer> {
-  const writer = new ByteWriter()
-  // Flexible requests have tagged fields at the end of their header, where kafkajs writes none.
-  if (api.flexible) writer.noTags()
-  api.write(writer, request)
-  const bytes = writer.bytes
-  return connection.send({
-    request: {
-      apiKey: api.key,
-      apiVersion: api.version,
-      apiName: api.name,
-      encode: () => ({ buf: bytes, buffer: bytes, size: () => bytes.length }),
-    },
-    response: {
-      decode(payload: Buffer) {
-        const reader = new ByteReader(payload)
-        if (api.flexible) reader.skipTags()
-        // Brokers hold a throttled connection back by themselves (KIP-219): nothing to do here.
-        return { answer: api.read(reader), clientSideThrottleTime: 0 }
-      },
-      parse: ({ answer }) => answer,
-    },
-    requestTimeout: timeoutMs,
-    logResponseError: false,
-  })
 }
 
 /** Without Nagle's delay: small requests follow each other, and each would wait for the acknowledgement of the one before. */

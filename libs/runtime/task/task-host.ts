@@ -32,6 +32,7 @@ const ENVELOPE_BYTES = 512
 const HEADER_BYTES = 10
 
 function bytesOf(headers: readonly Header[]): number {
+  if (headers.length === 0) return 0
   let bytes = 0
   for (const [name, value] of headers) bytes += HEADER_BYTES + Buffer.byteLength(name) + value.length
   return bytes

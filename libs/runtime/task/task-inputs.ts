@@ -54,7 +54,9 @@ export class TaskInputs {
       const raws = queue.toDecode(DECODE_AHEAD)
       if (raws.length === 0) continue
       const items: InputItem[] = []
-      for (const raw of raws) {
+      // By index: in a function that waits, an iterator makes an object for each record.
+      for (let index = 0; index < raws.length; index += 1) {
+        const raw = raws[index] as LogRecord // index is inside: the loop's bound
         const prepared = program.prepare(queue.wiring.input, raw)
         if (prepared !== undefined) await prepared
         const item = this.#decode(program, queue, raw)

@@ -13,14 +13,12 @@ import type { Acquired } from '../acquire/acquire.ts'
 import { endReachedInputs, isEnded, liftInputs, limitInputs } from '../batch/end-of-input.ts'
 import { ActiveLayer } from './active-layer.ts'
 import { commitTransaction } from './commit.ts'
-import type { InputQueue } from './input-queue.ts'
-import type { InputItem } from './input-queue.ts'
+import type { InputItem, InputQueue } from './input-queue.ts'
 import { MarkerPace } from './marker-pace.ts'
 import { byTime, recordFailed, refusedLayer } from './record-failure.ts'
 import { refuse } from './refuse.ts'
 import { RepartitionHeaders } from './repartition-record.ts'
-import { addCounts } from './task-counters.ts'
-import type { TaskCounters } from './task-counters.ts'
+import { addCounts, type TaskCounters } from './task-counters.ts'
 import { instantiateProgram } from './task-host.ts'
 import { TaskInputs } from './task-inputs.ts'
 import { sealLayer } from './task-seal.ts'
@@ -58,6 +56,8 @@ export class TaskRun {
   #failure: Error | undefined
   #lastCommitAt: number
   readonly totals: TaskCounters
+  /** Made once: event time moves with nearly every record. */
+  readonly #advanceProgram = (): void => this.#program.advance(this.acquired.time.watermark)
 
   constructor(context: RunContext, acquired: Acquired, totals: TaskCounters) {
     this.#context = context
@@ -236,7 +236,7 @@ export class TaskRun {
   #advance(): void {
     this.#layer.dirty = true
     this.#headers.repeated = this.acquired.time.watermark <= (this.#repeats?.watermark ?? -Infinity)
-    byTime(this.#context.task, 'an event-time timer or window', () => this.#program.advance(this.acquired.time.watermark))
+    byTime(this.#context.task, 'an event-time timer or window', this.#advanceProgram)
   }
 
   #tick(): void {

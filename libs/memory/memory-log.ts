@@ -87,7 +87,8 @@ export class MemoryConnection implements Log {
   }
 
   async append(batches: readonly PartitionRecords[]): Promise<void> {
-    const wire = batches.filter((batch) => batch.records.length > 0).map((batch) => ({ ...batch, records: batch.records.map(toWire) }))
+    const filled = batches.filter((batch) => batch.records.length > 0)
+    const wire = filled.map((batch) => ({ ...batch, records: Array.from(batch.records, toWire) }))
     return this.broker.request(this.#state, { operation: 'append', connection: this.name }, () => {
       const now = this.broker.clock.now()
       for (const [partition, records] of groupByPartition(this.broker, wire)) partition.append(records, -1, now)

@@ -29,7 +29,7 @@ export class MemoryProducer implements TransactionalProducer {
   async send(batches: readonly PartitionRecords[]): Promise<Appended> {
     const wire = batches
       .filter((batch) => batch.records.length > 0)
-      .map(({ topic, partition, records }) => ({ topic, partition, records: records.map(toWire) }))
+      .map(({ topic, partition, records }) => ({ topic, partition, records: Array.from(records, toWire) }))
     return this.#call('send', {}, async () => {
       this.#broker.transactions.check(this.#owner)
       const byPartition = groupByPartition(this.#broker, wire)

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { encodeBatch } from '../../libs/kafka/codec/batch-encoder.ts'
+import { PackedOutgoing } from '../../libs/runtime/ports/packed-outgoing.ts'
 import { decodeRecordSet } from '../../libs/kafka/codec/record-set.ts'
 import { kafkaLog } from '../../libs/kafka/kafka-log.ts'
 import type { Log, OutgoingRecord, PartitionRecords } from '../../libs/runtime/ports/log.ts'
@@ -36,7 +37,7 @@ const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 
 function codec(): void {
-  const all = records(5_000)
+  const all = PackedOutgoing.of(records(5_000))
   const options = { producerId: 1, producerEpoch: 0, baseSequence: 0, transactional: true, bytesMax: 900_000 }
   const { bytes } = encodeBatch(all, 0, options)
   const rate = (work: () => number): number => {

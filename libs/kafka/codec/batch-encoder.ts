@@ -8,7 +8,8 @@
  * Compressed (compression.ts) are all records of a batch together, when that makes it smaller.
  */
 import { assert } from '../../faults/fault.ts'
-import type { Header, OutgoingRecord } from '../../runtime/ports/log.ts'
+import type { Header } from '../../runtime/ports/log.ts'
+import type { PackedOutgoing } from '../../runtime/ports/packed-outgoing.ts'
 import * as layout from './batch-header.ts'
 import type { Packer } from './compression.ts'
 import { crc32c } from './crc32c.ts'
@@ -48,23 +49,25 @@ let kept: Buffer = Buffer.allocUnsafe(256 * 1024)
  * Encodes as many of `records[from, ...)` as one batch takes, at least one. Absurd timestamps that lie too far apart for an exact
  * difference go into different batches.
  */
-export function encodeBatch(records: readonly OutgoingRecord[], from: number, options: BatchOptions): EncodedBatch {
-  const first = records[from]
-  assert(first !== undefined, 'a batch has a record')
-  const baseTimestamp = first.timestamp
+export function encodeBatch(records: PackedOutgoing, from: number, options: BatchOptions): EncodedBatch {
+  assert(from < records.length, 'a batch has a record')
+  const baseTimestamp = records.timestampAt(from)
   const headersOf = headerCache()
   let maxTimestamp = baseTimestamp
   let bytes = kept
   let at = layout.BATCH_HEADER_BYTES
   let count = 0
   for (let index = from; index < records.length; index++) {
-    const record = records[index] as OutgoingRecord // index is inside: the loop's bound
-    const { key, value, timestamp } = record
-    const headers = record.headers.length === 0 ? NO_HEADER_BYTES : headersOf(record.headers)
+    const timestamp = records.timestampAt(index)
+    const own = records.headersAt(index)
+    const headers = own.length === 0 ? NO_HEADER_BYTES : headersOf(own)
     const delta = timestamp - baseTimestamp
-    const keySize = key === null ? 1 : varintSize(key.length) + key.length
-    const valueSize = value === null ? 1 : varintSize(value.length) + value.length
-    const size = 1 + varlongSize(delta) + varintSize(count) + keySize + valueSize + headers.length
+    // The size of null, -1, is written as one byte, as the protocol has it.
+    const keySize = records.keySizeAt(index)
+    const valueSize = records.valueSizeAt(index)
+    const keyBytes = varintSize(keySize) + Math.max(0, keySize)
+    const valueBytes = varintSize(valueSize) + Math.max(0, valueSize)
+    const size = 1 + varlongSize(delta) + varintSize(count) + keyBytes + valueBytes + headers.length
     const end = at + varintSize(size) + size
     if (count > 0 && (end > options.bytesMax || delta > Number.MAX_SAFE_INTEGER || delta < Number.MIN_SAFE_INTEGER)) break
     if (end > bytes.length) bytes = grown(bytes, at, end)
@@ -72,8 +75,8 @@ export function encodeBatch(records: readonly OutgoingRecord[], from: number, op
     bytes[at++] = 0
     at = writeVarlong(bytes, at, delta)
     at = writeVarint(bytes, at, count)
-    at = writeNullable(bytes, at, key)
-    at = writeNullable(bytes, at, value)
+    at = records.copyKey(index, bytes, writeVarint(bytes, at, keySize))
+    at = records.copyValue(index, bytes, writeVarint(bytes, at, valueSize))
     at = copy(bytes, at, headers)
     if (timestamp > maxTimestamp) maxTimestamp = timestamp
     count++

@@ -11,8 +11,9 @@
 import { failPoint } from '../../faults/fail-points.ts'
 import { assert, Fault } from '../../faults/fault.ts'
 import { systemClock } from '../../runtime/ports/clock.ts'
-import type { OutgoingRecord, PartitionId, PartitionRecords, TopicPartition } from '../../runtime/ports/log.ts'
+import type { PartitionId, PartitionRecords, TopicPartition } from '../../runtime/ports/log.ts'
 import { partitionId } from '../../runtime/ports/log.ts'
+import { PackedOutgoing } from '../../runtime/ports/packed-outgoing.ts'
 import type { Cluster, Links } from '../cluster.ts'
 import { encodeBatch } from '../codec/batch-encoder.ts'
 import { isLeaderMoved } from '../failures.ts'
@@ -40,7 +41,7 @@ const RETRY_PAUSE_MS_MAX = 500
 /** What is left of one partition's records in one call. */
 interface Work extends TopicPartition {
   readonly id: PartitionId
-  readonly records: PartitionRecords['records']
+  readonly records: PackedOutgoing
   next: number
   first: number
   last: number
@@ -192,14 +193,17 @@ function collect(batches: readonly PartitionRecords[]): Work[] {
     if (records.length === 0) continue
     const id = partitionId(topic, partition)
     const known = works.get(id)
-    const all = known ? [...known.records, ...records] : records
-    works.set(id, { id, topic, partition, records: all, next: 0, first: -1, last: -1, batch: undefined })
+    if (known === undefined) {
+      works.set(id, { id, topic, partition, records: PackedOutgoing.of(records), next: 0, first: -1, last: -1, batch: undefined })
+    } else {
+      const all = PackedOutgoing.of([...known.records, ...records])
+      works.set(id, { ...known, records: all })
+    }
   }
   for (const work of works.values()) {
-    // By index: an iterator makes two objects for each record.
     for (let index = 0; index < work.records.length; index += 1) {
-      const { key, value, timestamp } = work.records[index] as OutgoingRecord // index is inside: the loop's bound
-      if ((key?.length ?? 0) + (value?.length ?? 0) > RECORD_BYTES_MAX)
+      const timestamp = work.records.timestampAt(index)
+      if (recordBytes(work, index) > RECORD_BYTES_MAX)
         throw refusedRecord('MR3003', work, index, `has more than ${RECORD_BYTES_MAX} bytes, which no request can carry`)
       if (!Number.isInteger(timestamp))
         throw refusedRecord('MR3004', work, index, `has the timestamp ${timestamp}, which is no whole number`)
@@ -229,8 +233,7 @@ function refusal(work: Work, answer: ProducedPartition): Error {
 }
 
 function recordBytes({ records }: Work, index: number): number {
-  const record = records[index]
-  return (record?.key?.length ?? 0) + (record?.value?.length ?? 0)
+  return Math.max(0, records.keySizeAt(index)) + Math.max(0, records.valueSizeAt(index))
 }
 
 function refusedRecord(as: 'MR3003' | 'MR3004', { topic, partition }: TopicPartition, index: number, why: string): Fault {

@@ -3,6 +3,7 @@
  * than a millisecond; runs once per process.
  */
 import { Fault } from '../../faults/fault.ts'
+import { PackedOutgoing } from '../../runtime/ports/packed-outgoing.ts'
 import { AbortedFilter } from '../codec/aborted-filter.ts'
 import { encodeBatch } from '../codec/batch-encoder.ts'
 import { crc32c } from '../codec/crc32c.ts'
@@ -54,7 +55,13 @@ function readsHeadersBack(): boolean {
   const names = ['plain', '__proto__', 'constructor', 'plain']
   const headers = names.map((name, index) => [name, Buffer.from([index])] as const)
   const record = { key: null, value: Buffer.from('v'), timestamp: 1, headers }
-  const { bytes } = encodeBatch([record], 0, { producerId: 1, producerEpoch: 0, baseSequence: 0, transactional: true, bytesMax: 1_000 })
+  const { bytes } = encodeBatch(PackedOutgoing.of([record]), 0, {
+    producerId: 1,
+    producerEpoch: 0,
+    baseSequence: 0,
+    transactional: true,
+    bytesMax: 1_000,
+  })
   const read = decodeRecordSet(bytes, 0, [], { topic: 'self-test', partition: 0 }).slice(0, 1)[0]
   return (
     read !== undefined &&

@@ -39,6 +39,12 @@ export interface OutgoingRecord {
   readonly headers: readonly Header[]
 }
 
+/** In the order in which they are sent. An array of them is one; many that wait are a PackedOutgoing. */
+export interface OutgoingRecords extends Iterable<OutgoingRecord> {
+  readonly length: number
+  at(index: number): OutgoingRecord | undefined
+}
+
 /** Records in offset order, made when they are asked for. */
 export interface Records extends Iterable<LogRecord> {
   readonly length: number
@@ -112,7 +118,7 @@ export interface PositionToCommit extends TopicPartition {
 }
 
 export interface PartitionRecords extends TopicPartition {
-  readonly records: readonly OutgoingRecord[]
+  readonly records: OutgoingRecords
 }
 
 /**

@@ -3,12 +3,13 @@
  * records are processed, taken whole by the commit.
  */
 import type { OutgoingRecord, PartitionRecords } from '../ports/log.ts'
+import { PackedOutgoing } from '../ports/packed-outgoing.ts'
 
 /** About what a record costs besides its key and value, bytes. */
 const RECORD_OVERHEAD_BYTES = 32
 
 export class Outbox {
-  readonly #batches = new Map<string, OutgoingRecord[][]>()
+  readonly #batches = new Map<string, PackedOutgoing[]>()
   #bytes = 0
   #count = 0
 
@@ -19,16 +20,16 @@ export class Outbox {
     return this.#count
   }
 
-  add(topic: string, partition: number, record: OutgoingRecord): void {
+  /** Copies key and value. */
+  add(topic: string, partition: number, { key, value, timestamp, headers }: OutgoingRecord): void {
     let partitions = this.#batches.get(topic)
     if (partitions === undefined) {
       partitions = []
       this.#batches.set(topic, partitions)
     }
-    const list = partitions[partition]
-    if (list === undefined) partitions[partition] = [record]
-    else list.push(record)
-    this.#bytes += RECORD_OVERHEAD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0)
+    const records = (partitions[partition] ??= new PackedOutgoing())
+    records.add(key, value, timestamp, headers)
+    this.#bytes += RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
     this.#count += 1
   }
 

@@ -5,6 +5,7 @@ import type { Packer } from '../../../libs/kafka/codec/compression.ts'
 import { crc32c } from '../../../libs/kafka/codec/crc32c.ts'
 import { decodeRecordSet } from '../../../libs/kafka/codec/record-set.ts'
 import type { LogRecord, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
+import { PackedOutgoing } from '../../../libs/runtime/ports/packed-outgoing.ts'
 import { NO_HEADERS } from '../../../libs/runtime/ports/log.ts'
 
 export const place = { topic: 'rides', partition: 3 }
@@ -41,7 +42,7 @@ export function batches(offset: number, records: readonly OutgoingRecord[]): Buf
 
 /** One batch at an offset, as a broker stores it. */
 export function batch(offset: number, records: readonly OutgoingRecord[], shape: BatchShape = {}): Buffer {
-  const { bytes } = encodeBatch(records, 0, {
+  const { bytes } = encodeBatch(PackedOutgoing.of(records), 0, {
     producerId: shape.producerId ?? -1,
     producerEpoch: 0,
     baseSequence: 0,

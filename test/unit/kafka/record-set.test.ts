@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { Fault } from '../../../libs/faults/fault.ts'
 import { encodeBatch } from '../../../libs/kafka/codec/batch-encoder.ts'
+import { PackedOutgoing } from '../../../libs/runtime/ports/packed-outgoing.ts'
 import * as layout from '../../../libs/kafka/codec/batch-header.ts'
 import { packerOf } from '../../../libs/kafka/codec/compression.ts'
 import { decodeRecordSet, extentOf } from '../../../libs/kafka/codec/record-set.ts'
@@ -73,7 +74,7 @@ describe('a record batch', () => {
   })
 
   it('is split before it would be larger than the limit, and a record that is larger goes alone', () => {
-    const records = [10, 10, 5_000, 10, 900, 900].map((size) => record('x'.repeat(size)))
+    const records = PackedOutgoing.of([10, 10, 5_000, 10, 900, 900].map((size) => record('x'.repeat(size))))
     const options = { producerId: 1, producerEpoch: 0, baseSequence: 0, transactional: true, bytesMax: 1_000 }
 
     const counts: number[] = []

@@ -1,0 +1,144 @@
+/**
+ * Records to be sent, in memory outside of the heap: keys and values one after another, and where each begins. They wait for a commit, longer
+ * than the young generation of the heap does: as objects with two buffers each they would be copied there twice and collected late.
+ */
+import type { Header, OutgoingRecord, OutgoingRecords } from './log.ts'
+import { NO_HEADERS } from './log.ts'
+
+const BYTES_FIRST = 512
+const RECORDS_FIRST = 8
+/** What is copied while it grows is a third of the end. */
+const GROWS_BY = 4
+/** Size of what is null. */
+export const NULL_SIZE = -1
+/** Shorter values are copied by a loop: the call costs more. */
+const LOOP_BYTES_MAX = 24
+
+export class PackedOutgoing implements OutgoingRecords {
+  #bytes = Buffer.allocUnsafeSlow(BYTES_FIRST)
+  #end = 0
+  #length = 0
+  /** Of the key; the value follows. */
+  #starts = new Float64Array(RECORDS_FIRST)
+  /** Of key and value. */
+  #sizes = new Int32Array(2 * RECORDS_FIRST)
+  #timestamps = new Float64Array(RECORDS_FIRST)
+  /** Of all records, as long as it is one array. */
+  #shared: readonly Header[] = NO_HEADERS
+  #headers: (readonly Header[])[] | undefined
+
+  /** The same, when they are packed already. */
+  static of(records: OutgoingRecords): PackedOutgoing {
+    if (records instanceof PackedOutgoing) return records
+    const packed = new PackedOutgoing()
+    packed.addAll(records)
+    return packed
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  addAll(records: OutgoingRecords): void {
+    for (const { key, value, timestamp, headers } of records) this.add(key, value, timestamp, headers)
+  }
+
+  /** Copies key and value; headers are kept as they are. */
+  add(key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: readonly Header[]): void {
+    const index = this.#length
+    const keySize = key === null ? NULL_SIZE : key.length
+    const valueSize = value === null ? NULL_SIZE : value.length
+    this.#reserve(Math.max(0, keySize) + Math.max(0, valueSize))
+    this.#starts[index] = this.#end
+    this.#sizes[2 * index] = keySize
+    this.#sizes[2 * index + 1] = valueSize
+    this.#timestamps[index] = timestamp
+    if (key !== null) this.#append(key)
+    if (value !== null) this.#append(value)
+    if (index === 0) this.#shared = headers
+    else if (headers !== this.#shared) this.#headers ??= Array.from({ length: index }, () => this.#shared)
+    this.#headers?.push(headers)
+    this.#length += 1
+  }
+
+  /** NULL_SIZE: it is null. */
+  keySizeAt(index: number): number {
+    return this.#sizes[2 * index] ?? NULL_SIZE
+  }
+
+  valueSizeAt(index: number): number {
+    return this.#sizes[2 * index + 1] ?? NULL_SIZE
+  }
+
+  timestampAt(index: number): number {
+    return this.#timestamps[index] ?? Number.NaN
+  }
+
+  headersAt(index: number): readonly Header[] {
+    return this.#headers?.[index] ?? this.#shared
+  }
+
+  /** Answers where `target` goes on. Nothing is written for null. */
+  copyKey(index: number, target: Uint8Array, at: number): number {
+    return this.#copy(this.#starts[index] ?? 0, this.keySizeAt(index), target, at)
+  }
+
+  copyValue(index: number, target: Uint8Array, at: number): number {
+    return this.#copy((this.#starts[index] ?? 0) + Math.max(0, this.keySizeAt(index)), this.valueSizeAt(index), target, at)
+  }
+
+  /** Key and value are views: they stay as they are. */
+  at(index: number): OutgoingRecord | undefined {
+    if (index < 0 || index >= this.#length) return undefined
+    const start = this.#starts[index] ?? 0
+    const keyEnd = start + Math.max(0, this.keySizeAt(index))
+    const valueSize = this.valueSizeAt(index)
+    return {
+      key: this.keySizeAt(index) < 0 ? null : this.#bytes.subarray(start, keyEnd),
+      value: valueSize < 0 ? null : this.#bytes.subarray(keyEnd, keyEnd + valueSize),
+      timestamp: this.timestampAt(index),
+      headers: this.headersAt(index),
+    }
+  }
+
+  *[Symbol.iterator](): Iterator<OutgoingRecord> {
+    for (let index = 0; index < this.#length; index += 1) yield this.at(index) as OutgoingRecord // index is inside: the loop's bound
+  }
+
+  #reserve(size: number): void {
+    if (this.#length === this.#starts.length) {
+      const records = GROWS_BY * this.#length
+      this.#starts = longer(this.#starts, new Float64Array(records))
+      this.#timestamps = longer(this.#timestamps, new Float64Array(records))
+      this.#sizes = longer(this.#sizes, new Int32Array(2 * records))
+    }
+    const needed = this.#end + size
+    if (needed <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, GROWS_BY * this.#bytes.length))
+    this.#bytes.copy(larger, 0, 0, this.#end)
+    this.#bytes = larger
+  }
+
+  /** There is room. */
+  #append(source: Uint8Array): void {
+    const bytes = this.#bytes
+    const { length } = source
+    const at = this.#end
+    if (length > LOOP_BYTES_MAX) bytes.set(source, at)
+    else for (let index = 0; index < length; index += 1) bytes[at + index] = source[index] as number // below length
+    this.#end = at + length
+  }
+
+  #copy(from: number, size: number, target: Uint8Array, at: number): number {
+    if (size <= 0) return at
+    const bytes = this.#bytes
+    if (size > LOOP_BYTES_MAX) bytes.copy(target, at, from, from + size)
+    else for (let index = 0; index < size; index += 1) target[at + index] = bytes[from + index] as number // below size
+    return at + size
+  }
+}
+
+function longer<Numbers extends Float64Array | Int32Array>(from: Numbers, to: Numbers): Numbers {
+  to.set(from)
+  return to
+}

@@ -86,8 +86,11 @@ export function memoryBudget(memoryBytes: number, containerBytes = process.const
 }
 
 /** Settings of what one process may hold, which fit its container: state has at most half of the budget. */
-export function withinContainer<S extends Pick<Settings, 'memoryBytes' | 'stateMemoryBytes'>>(settings: S): S {
-  const memoryBytes = memoryBudget(settings.memoryBytes)
+export function withinContainer<S extends Pick<Settings, 'memoryBytes' | 'stateMemoryBytes'>>(
+  settings: S,
+  containerBytes = process.constrainedMemory(),
+): S {
+  const memoryBytes = memoryBudget(settings.memoryBytes, containerBytes)
   return { ...settings, memoryBytes, stateMemoryBytes: Math.min(settings.stateMemoryBytes, Math.floor(memoryBytes / 2)) }
 }
 

@@ -68,7 +68,8 @@ export const settingTable = {
     256 * MIB,
     {
       group: 'state',
-      meaning: 'Memory for state, of all tasks of the worker together: decoded values, and the block cache and write buffers of RocksDB.',
+      meaning:
+        'Memory for state, of all tasks of the process together, as if it had all of the application: decoded values, and the block cache and write buffers of RocksDB.',
       cost: 'Memory outside and inside the JavaScript heap. Too little: more reads from disk.',
     },
     { min: 16 * MIB },
@@ -141,7 +142,7 @@ export const settingTable = {
     {
       group: 'processing',
       meaning: 'Workers in this process, each in its own thread with its own tasks.',
-      cost: 'Each has its own heap, connections and group member; stateMemoryBytes is divided among them.',
+      cost: 'Each has its own heap, connections and group member; stateMemoryBytes is shared by them.',
     },
     { min: 1, max: 64 },
   ),

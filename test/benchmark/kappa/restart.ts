@@ -33,6 +33,8 @@ interface Restarts {
 const keysFull = 5_000_000
 const keysQuick = 100_000
 const groupPollMs = 200
+/** What is measured is a second or two. */
+const pollMs = 25
 const groupEmptyWithinMs = 60_000
 /** Starts that are measured; each gets one record for each partition. */
 const startsCount = 3
@@ -118,7 +120,8 @@ async function restarts(ground: Ground, one: NamedWorkload, name: ContenderName,
   const start = async (end: 'kill' | 'end'): Promise<number> => {
     const child = new ContenderProcess(contender)
     try {
-      const watched = { group: contender.group, application, ends: await endsOf(log, [input], partitions), output, commitIntervalMs }
+      const ends = await endsOf(log, [input], partitions)
+      const watched = { group: contender.group, application, ends, output, commitIntervalMs, pollMs }
       const samples = await Promise.race([samplesUntilEnd(log, watched, () => undefined), child.failed])
       return ((samples.at(-1)?.at ?? Number.NaN) - child.startedAt) / 1_000
     } finally {

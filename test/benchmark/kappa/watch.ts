@@ -17,9 +17,11 @@ export interface Watched {
   readonly ends: Ends
   readonly output: string
   readonly commitIntervalMs: number
+  /** How often it is looked. Default 100: the questions take processor time of the broker that the contender would have. */
+  readonly pollMs?: number
 }
 
-const pollMsMin = 25
+const pollMsUsual = 100
 /** One question for each partition: with many partitions not so often, since the broker shares the machine. */
 const pollMsForPartition = 2
 const firstWithinMs = 120_000
@@ -50,7 +52,7 @@ export async function samplesUntilEnd<U>(log: Log, watched: Watched, look: () =>
     if (positions.isInputDone && now - changedAt > quietFor) return samples
     const limit = samples.length === 0 ? firstWithinMs : stallMs
     if (now - changedAt > limit) throw new Error(`${watched.group} stands still for ${limit / 1_000} s at ${positions.text()}`)
-    await new Promise((resolve) => setTimeout(resolve, Math.max(pollMsMin, watched.ends.length * pollMsForPartition)))
+    await new Promise((resolve) => setTimeout(resolve, Math.max(watched.pollMs ?? pollMsUsual, watched.ends.length * pollMsForPartition)))
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
-import { MemoryGovernor, governMemory, memoryBudget } from '../../../libs/command/memory-governor.ts'
+import { MemoryGovernor, governMemory, memoryBudget, withinContainer } from '../../../libs/command/memory-governor.ts'
 
 const MIB = 2 ** 20
 
@@ -56,6 +56,20 @@ describe('the memory budget', () => {
     ['in a tight container', 1024 * MIB, 512 * MIB, Math.floor(512 * MIB * 0.85)],
   ])('%s', (_, memoryBytes, container, budget) => {
     expect(memoryBudget(memoryBytes, container)).toBe(budget)
+  })
+})
+
+describe('settings within a container', () => {
+  it.each([
+    ['are as they are where there is room', 1024, 256, 4096, 1024, 256],
+    ['keep state to half of what the container leaves', 1024, 256, 512, 435.2, 217.6],
+  ])('%s', (_, memory, state, container, memoryWanted, stateWanted) => {
+    const set = { memoryBytes: memory * MIB, stateMemoryBytes: state * MIB, workers: 2 }
+    expect(withinContainer(set, container * MIB)).toEqual({
+      memoryBytes: Math.floor(memoryWanted * MIB),
+      stateMemoryBytes: Math.floor(stateWanted * MIB),
+      workers: 2,
+    })
   })
 })
 

@@ -52,6 +52,18 @@ describe('the wire', () => {
     expect(() => reader.int8()).toThrow(RangeError)
     expect(() => new ByteReader(Buffer.from([0x7f, 0xff, 0xff, 0xff])).array(() => 0)).toThrow(/2147483647 items in 0 bytes/)
   })
+
+  it('refers to large values instead of copying them, and says the same as one', () => {
+    const large = Buffer.alloc(100_000, 'l')
+    const writer = new ByteWriter().int16(1).bytesField(large).int32(2).bytesField(large).string('end')
+    expect(writer.parts.filter((part) => part === large)).toHaveLength(2)
+    expect(writer.size).toBe(2 + 4 + 100_000 + 4 + 4 + 100_000 + 5)
+    expect(Buffer.concat(writer.parts).equals(writer.bytes)).toBe(true)
+    const reader = new ByteReader(writer.bytes)
+    expect([reader.int16(), reader.bytesField().equals(large), reader.int32()]).toEqual([1, true, 2])
+    expect([reader.bytesField().equals(large), reader.string()]).toEqual([true, 'end'])
+    expect(new ByteWriter().bytesField(large).parts.at(-1)).toBe(large)
+  })
 })
 
 describe('a link', () => {

@@ -99,19 +99,33 @@ export interface GovernedMemory {
   stop(): void
 }
 
-export interface GovernOptions {
+export interface HeapOptions {
   /** Setting memoryBytes. */
   readonly memoryBytes: number
   /** Each has a heap of its own. */
   readonly workers: number
   /** Processors that no worker of this process needs. */
   readonly processorsToSpare: number
+  readonly world: Pick<World, 'setHeapFlag'>
+}
+
+/** To be called before the threads of the workers are born: these flags count from then on. */
+export function shapeHeaps({ memoryBytes, workers, processorsToSpare, world }: HeapOptions): void {
+  const semiSpace = Math.floor(memoryBudget(memoryBytes) / MIB / SEMI_SPACE_PARTS / workers)
+  world.setHeapFlag(`--max-semi-space-size=${Math.max(1, Math.min(SEMI_SPACE_MIB_MAX, semiSpace))}`)
+  // Threads that collect young garbage together wait for one another; where each processor has its worker, that only costs.
+  if (processorsToSpare <= 0) world.setHeapFlag('--no-parallel-scavenge')
+}
+
+export interface GovernOptions {
+  /** Setting memoryBytes. */
+  readonly memoryBytes: number
   readonly world: Pick<World, 'residentBytes' | 'setHeapFlag'>
   onShare(memory: MemoryStatus): void
 }
 
 /** Looks twice a second, from now until `stop`. */
-export function governMemory({ memoryBytes, workers, processorsToSpare, world, onShare }: GovernOptions): GovernedMemory {
+export function governMemory({ memoryBytes, world, onShare }: GovernOptions): GovernedMemory {
   const governor = new MemoryGovernor(memoryBudget(memoryBytes))
   const look = (): void => {
     const before = governor.view
@@ -119,10 +133,6 @@ export function governMemory({ memoryBytes, workers, processorsToSpare, world, o
     if (now.heapGrowthPercent !== before.heapGrowthPercent) world.setHeapFlag(growthFlag(now))
     if (now.memoryShare !== before.memoryShare) onShare(now)
   }
-  const semiSpace = Math.floor(governor.view.budgetBytes / MIB / SEMI_SPACE_PARTS / workers)
-  world.setHeapFlag(`--max-semi-space-size=${Math.max(1, Math.min(SEMI_SPACE_MIB_MAX, semiSpace))}`)
-  // Threads that collect young garbage together wait for one another; where each processor has its worker, that only costs.
-  if (processorsToSpare <= 0) world.setHeapFlag('--no-parallel-scavenge')
   world.setHeapFlag(growthFlag(governor.view))
   onShare(governor.view)
   const timer = setInterval(look, LOOK_EVERY_MS)

@@ -14,10 +14,10 @@ import type { CommandContext } from './command.ts'
 import { needBrokers } from './configuration-source.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
 import { keySpellings, type KeySpelling } from './key-text.ts'
-import { governMemory, type GovernedMemory } from './memory-governor.ts'
+import { governMemory, shapeHeaps, type GovernedMemory } from './memory-governor.ts'
 import { secretsOf } from './secrets-of.ts'
 import { Shutdown } from './shutdown.ts'
-import { threadedWorker } from './threaded-worker.ts'
+import { WorkerThread } from './threaded-worker.ts'
 import { loadTopology, printTopology, type LoadedTopology } from './topology-module.ts'
 import { takeSeat } from './state-seat.ts'
 import { batchOf } from './until-flags.ts'
@@ -28,6 +28,20 @@ import type { Signal } from './world.ts'
 export async function runWorker(context: CommandContext, module: string): Promise<ExitCode> {
   const settings = await context.settings()
   needBrokers(settings)
+  const { memoryBytes, workers } = settings
+  shapeHeaps({ memoryBytes, workers, processorsToSpare: availableParallelism() - workers, world: context.world })
+  // They load the topology while it is loaded here too.
+  const threads = workers === 1 ? [] : Array.from({ length: workers }, () => threadFor(context, module))
+  try {
+    return await runWith(context, module, settings, threads)
+  } finally {
+    threads.forEach((thread) => thread.end())
+  }
+}
+
+const threadFor = ({ request, json }: CommandContext, module: string): WorkerThread => new WorkerThread({ module, request, asJson: json })
+
+async function runWith(context: CommandContext, module: string, settings: Settings, threads: readonly WorkerThread[]): Promise<ExitCode> {
   const topology = await loadTopology(module, context.io.directory)
   const logger = createLogger({
     level: settings.logLevel,
@@ -38,7 +52,7 @@ export async function runWorker(context: CommandContext, module: string): Promis
   })
   const stopWatching = endOnUnhandled(context, logger)
   try {
-    return await runWorkers(context, module, topology, settings, logger)
+    return await runWorkers(context, threads, topology, settings, logger)
   } catch (error) {
     // Said once, where the rest of the worker's story is.
     sayFault(logger, error)
@@ -53,16 +67,15 @@ const logFormatOf = ({ logFormat }: Settings, isTerminal: boolean): 'json' | 'te
 
 async function runWorkers(
   context: CommandContext,
-  module: string,
+  threads: readonly WorkerThread[],
   topology: LoadedTopology,
   settings: Settings,
   logger: Logger,
 ): Promise<ExitCode> {
   const id = `${hostname()}-${process.pid}`
   const metrics = new Metrics({ status: () => status() })
-  // Before the threads start: some of its flags count from their birth.
   const memory = keepWithin(settings, context, logger, async (share) => (await worker).limitMemory(share))
-  const worker = openWorkers(context, module, topology, settings, logger, id, (task, durationMs) =>
+  const worker = openWorkers(context, threads, topology, settings, logger, id, (task, durationMs) =>
     metrics.observeCommit({ subTopology: task.slice(0, task.lastIndexOf('.')), durationMs }),
   )
   const status = async (): Promise<WorkerStatus> => ({ ...(await (await worker).status()), memory: memory.view })
@@ -112,7 +125,7 @@ async function openAdmin(
 
 /** The memory budget, for all workers of this process together. */
 function keepWithin(
-  { memoryBytes, workers }: Settings,
+  { memoryBytes }: Settings,
   { world }: CommandContext,
   logger: Logger,
   limitMemory: (share: number) => Promise<void>,
@@ -121,8 +134,6 @@ function keepWithin(
   let share = 0
   return governMemory({
     memoryBytes,
-    workers,
-    processorsToSpare: availableParallelism() - workers,
     world,
     onShare: (memory) => {
       const shrinks = memory.memoryShare < share
@@ -147,7 +158,7 @@ const spellingOf = (text: string | null): KeySpelling => keySpellings.find((spel
 /** Takes a seat for each worker of this process and opens them. */
 async function openWorkers(
   context: CommandContext,
-  module: string,
+  threads: readonly WorkerThread[],
   topology: LoadedTopology,
   settings: Settings,
   logger: Logger,
@@ -161,9 +172,8 @@ async function openWorkers(
   const batch = batchOf(context)
   const free = (): void => taken.forEach((seat) => seat.free())
   const open = (directory: string, number: number): Promise<RunningWorker> =>
-    seats === 1
-      ? localWorker({ topology, settings, world: context.world, logger, id, directory, seats, batch, onCommit })
-      : threadedWorker({ module, request: context.request, id: `${id}-${number}`, directory, seats, batch, asJson: context.json }, onCommit)
+    threads[number]?.open({ id: `${id}-${number}`, directory, seats, batch }, onCommit) ??
+    localWorker({ topology, settings, world: context.world, logger, id, directory, seats, batch, onCommit })
   try {
     const worker = together(await allOrNone(taken.map((seat, number) => open(seat.directory, number))), id)
     return {

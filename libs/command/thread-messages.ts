@@ -8,17 +8,23 @@ import type { SettingsRequest } from './configuration-source.ts'
 import type { StateQuestion } from './workers.ts'
 
 /** Given at birth. The thread reads the settings itself: secrets are not copied about. */
-export interface ThreadTask {
+export interface ThreadProgram {
   readonly module: string
   readonly request: SettingsRequest
+  readonly asJson: boolean
+}
+
+/** One worker, told when its seat is taken. */
+export interface ThreadTask {
   readonly id: string
   readonly directory: string
   readonly seats: number
   readonly batch: BatchRequest | undefined
-  readonly asJson: boolean
 }
 
-export type ToThread =
+export type ToThread = { readonly kind: 'open'; readonly task: ThreadTask } | CallToThread
+
+export type CallToThread =
   | { readonly kind: 'start' | 'stop' | 'status'; readonly call: number }
   | { readonly kind: 'read-state'; readonly call: number; readonly question: StateQuestion }
   | { readonly kind: 'limit-memory'; readonly call: number; readonly share: number }

@@ -10,6 +10,8 @@ import {
   type ErrorMessage,
   type FromThread,
   type Result,
+  type CallToThread,
+  type ThreadProgram,
   type ThreadTask,
   type ToThread,
 } from './thread-messages.ts'
@@ -30,14 +32,15 @@ class ThreadedWorker implements RunningWorker {
   #end: (reason: ExitReason) => void = () => undefined
   #begin: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
 
-  constructor(task: ThreadTask, onCommit: (task: string, durationMs: number) => void) {
+  constructor(thread: Thread, task: ThreadTask, onCommit: (task: string, durationMs: number) => void) {
     this.#onCommit = onCommit
     this.done = new Promise((resolve) => (this.#end = resolve))
     this.ready = new Promise((resolve, reject) => (this.#begin = { resolve, reject }))
-    this.#thread = new Thread(new URL('./worker-thread.ts', import.meta.url), { workerData: task })
+    this.#thread = thread
     this.#thread.on('message', (message: FromThread) => this.#hear(message))
     this.#thread.on('error', (error: unknown) => this.#over(errorMessage(error)))
     this.#thread.on('exit', () => this.#over(errorMessage(new Error('the thread of the worker has ended'))))
+    this.#tell({ kind: 'open', task })
   }
 
   async start(): Promise<void> {
@@ -72,11 +75,15 @@ class ThreadedWorker implements RunningWorker {
     return ++this.#lastCall
   }
 
-  #call(message: ToThread): Promise<Result> {
+  #call(message: CallToThread): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#calls.set(message.call, { resolve, reject })
-      this.#thread.postMessage(message, [])
+      this.#tell(message)
     })
+  }
+
+  #tell(message: ToThread): void {
+    this.#thread.postMessage(message, [])
   }
 
   #hear(message: FromThread): void {
@@ -110,9 +117,26 @@ class ThreadedWorker implements RunningWorker {
   }
 }
 
-/** Resolves when the thread has connected; throws the fault that hindered it. */
-export async function threadedWorker(task: ThreadTask, onCommit: (task: string, durationMs: number) => void): Promise<RunningWorker> {
-  const worker = new ThreadedWorker(task, onCommit)
-  await worker.ready
-  return worker
+/** A thread that loads its program from its birth on, before it is known which worker it will be. */
+export class WorkerThread {
+  readonly #thread: Thread
+  #failure: ErrorMessage | undefined
+
+  constructor(program: ThreadProgram) {
+    this.#thread = new Thread(new URL('./worker-thread.ts', import.meta.url), { workerData: program })
+    this.#thread.on('error', (error: unknown) => (this.#failure ??= errorMessage(error)))
+    this.#thread.on('exit', () => (this.#failure ??= errorMessage(new Error('the thread of the worker has ended'))))
+  }
+
+  /** Once. Resolves when the worker has connected; throws the fault that hindered it. */
+  async open(task: ThreadTask, onCommit: (task: string, durationMs: number) => void): Promise<RunningWorker> {
+    if (this.#failure !== undefined) throw errorOf(this.#failure)
+    const worker = new ThreadedWorker(this.#thread, task, onCommit)
+    await worker.ready
+    return worker
+  }
+
+  end(): void {
+    void this.#thread.terminate()
+  }
 }

@@ -1,24 +1,41 @@
 /** The far side of threaded-worker.ts: one worker on a thread of its own. Reads its task, then does what it is told. */
 import { flushCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
+import type { Settings } from '../runtime/settings/settings.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { readSettings } from './configuration-source.ts'
 import { secretsOf } from './secrets-of.ts'
-import { errorMessage, type FromThread, type Result, type ThreadTask, type ToThread } from './thread-messages.ts'
-import { loadTopology } from './topology-module.ts'
+import {
+  errorMessage,
+  type CallToThread,
+  type FromThread,
+  type Result,
+  type ThreadProgram,
+  type ThreadTask,
+  type ToThread,
+} from './thread-messages.ts'
+import { loadTopology, type LoadedTopology } from './topology-module.ts'
 import { localWorker, type RunningWorker } from './workers.ts'
 import { realWorld } from './world.ts'
 
 // Given by threaded-worker.ts, the only one that starts this file.
-const task = workerData as ThreadTask
+const program = workerData as ThreadProgram
 
-async function serve(): Promise<void> {
-  const settings = await readSettings(task.request)
-  const topology = await loadTopology(task.module, task.request.directory)
+interface Loaded {
+  readonly settings: Settings
+  readonly topology: LoadedTopology
+}
+
+async function load(): Promise<Loaded> {
+  const [settings, topology] = await Promise.all([readSettings(program.request), loadTopology(program.module, program.request.directory)])
+  return { settings, topology }
+}
+
+async function open(task: ThreadTask, { settings, topology }: Loaded): Promise<RunningWorker> {
   const { name, version } = topology.plan
   const logger = createLogger({
     level: settings.logLevel,
-    format: task.asJson ? 'json' : settings.logFormat,
+    format: program.asJson ? 'json' : settings.logFormat,
     secrets: secretsOf(settings),
     fields: { application: name, version, worker: task.id },
   })
@@ -34,18 +51,10 @@ async function serve(): Promise<void> {
     onCommit: (taskName, durationMs) => say({ kind: 'commit', task: taskName, durationMs }),
   })
   void worker.done.then((reason) => say({ kind: 'done', fault: reason.kind === 'failed' ? errorMessage(reason.fault) : undefined }))
-  parentPort?.on('message', (message: ToThread) => {
-    obey(worker, message).then(
-      (result) => say({ kind: 'answer', call: message.call, result }),
-      (error: unknown) => say({ kind: 'answer', call: message.call, result: undefined, error: errorMessage(error) }),
-    )
-  })
-  say({ kind: 'ready' })
-  // Now, since whoever is killed says nothing any more (millrace.mjs).
-  flushCompileCache()
+  return worker
 }
 
-async function obey(worker: RunningWorker, message: ToThread): Promise<Result> {
+async function obey(worker: RunningWorker, message: CallToThread): Promise<Result> {
   switch (message.kind) {
     case 'start':
       await worker.start()
@@ -65,4 +74,29 @@ async function obey(worker: RunningWorker, message: ToThread): Promise<Result> {
 
 const say = (message: FromThread): void => parentPort?.postMessage(message, [])
 
-await serve().catch((error: unknown) => say({ kind: 'done', fault: errorMessage(error) }))
+const loading = load()
+// Told to the one who opens; before, the main thread finds the same.
+loading.catch(() => undefined)
+let opened: Promise<RunningWorker> | undefined
+
+parentPort?.on('message', (message: ToThread) => {
+  if (message.kind === 'open') {
+    opened = loading.then((loaded) => open(message.task, loaded))
+    opened.then(
+      () => {
+        say({ kind: 'ready' })
+        // Now, since whoever is killed says nothing any more (millrace.mjs).
+        flushCompileCache()
+      },
+      (error: unknown) => say({ kind: 'done', fault: errorMessage(error) }),
+    )
+    return
+  }
+  const { call } = message
+  opened
+    ?.then((worker) => obey(worker, message))
+    .then(
+      (result) => say({ kind: 'answer', call, result }),
+      (error: unknown) => say({ kind: 'answer', call, result: undefined, error: errorMessage(error) }),
+    )
+})

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
-import { MemoryGovernor, governMemory, memoryBudget, withinContainer } from '../../../libs/command/memory-governor.ts'
+import { MemoryGovernor, governMemory, memoryBudget, shapeHeaps, withinContainer } from '../../../libs/command/memory-governor.ts'
 
 const MIB = 2 ** 20
 
@@ -77,13 +77,11 @@ describe('governing', () => {
   beforeEach(() => void jest.useFakeTimers())
   afterEach(() => void jest.useRealTimers())
 
-  function governed(residentBytes: number, processorsToSpare = 0) {
+  function governed(residentBytes: number) {
     const flags: string[] = []
     const shares: number[] = []
     const memory = governMemory({
       memoryBytes: 256 * MIB,
-      workers: 2,
-      processorsToSpare,
       world: { residentBytes: () => residentBytes, setHeapFlag: (flag) => void flags.push(flag) },
       onShare: ({ memoryShare }) => shares.push(memoryShare),
     })
@@ -94,9 +92,9 @@ describe('governing', () => {
     const { memory, flags, shares } = governed(300 * MIB)
     // A quarter at first.
     expect(shares).toEqual([0.25])
-    expect(flags).toEqual(['--max-semi-space-size=5', '--no-parallel-scavenge', '--heap-growing-percent=100'])
+    expect(flags).toEqual(['--heap-growing-percent=100'])
     jest.advanceTimersByTime(1_000)
-    expect(flags.slice(3)).toEqual(['--heap-growing-percent=80', '--heap-growing-percent=64'])
+    expect(flags.slice(1)).toEqual(['--heap-growing-percent=80', '--heap-growing-percent=64'])
     jest.advanceTimersByTime(4_000)
     expect(flags.at(-1)).toBe('--heap-growing-percent=40')
     expect(shares.length).toBeGreaterThan(2)
@@ -106,10 +104,23 @@ describe('governing', () => {
     jest.advanceTimersByTime(10_000)
     expect(shares).toHaveLength(length)
   })
+})
 
-  it('leaves young garbage to several threads where there are processors to spare', () => {
-    const { memory, flags } = governed(1, 2)
-    expect(flags).not.toContain('--no-parallel-scavenge')
-    memory.stop()
+describe('the shape of the heaps', () => {
+  const flagsFor = (memoryBytes: number, workers: number, processorsToSpare: number): readonly string[] => {
+    const flags: string[] = []
+    shapeHeaps({ memoryBytes, workers, processorsToSpare, world: { setHeapFlag: (flag) => void flags.push(flag) } })
+    return flags
+  }
+
+  it.each([
+    ['a roomy process', 1024, 2, '--max-semi-space-size=16'],
+    ['little memory', 256, 2, '--max-semi-space-size=5'],
+    ['many workers', 256, 16, '--max-semi-space-size=1'],
+  ])('%s', (_, memory, workers, flag) => expect(flagsFor(memory * MIB, workers, 1)).toEqual([flag]))
+
+  it('leaves young garbage to several threads only where there are processors to spare', () => {
+    expect(flagsFor(1024 * MIB, 2, 1)).not.toContain('--no-parallel-scavenge')
+    expect(flagsFor(1024 * MIB, 2, 0)).toContain('--no-parallel-scavenge')
   })
 })

@@ -1,6 +1,6 @@
 /** One worker process, until a signal or a fault ends it. */
 import { flushCompileCache } from 'node:module'
-import { availableParallelism, hostname } from 'node:os'
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { Fault } from '../faults/fault.ts'
 import { internalNames } from '../dataflow/plan.ts'
@@ -11,37 +11,25 @@ import { AdminServer } from '../telemetry/admin-server.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { Metrics } from '../telemetry/metrics.ts'
 import type { CommandContext } from './command.ts'
-import { needBrokers } from './configuration-source.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
 import { keySpellings, type KeySpelling } from './key-text.ts'
-import { governMemory, shapeHeaps, type GovernedMemory } from './memory-governor.ts'
+import { governMemory, type GovernedMemory } from './memory-governor.ts'
 import { secretsOf } from './secrets-of.ts'
 import { Shutdown } from './shutdown.ts'
-import { WorkerThread } from './threaded-worker.ts'
+import type { WorkerThread } from './threaded-worker.ts'
 import { loadTopology, printTopology, type LoadedTopology } from './topology-module.ts'
 import { takeSeat } from './state-seat.ts'
 import { batchOf } from './until-flags.ts'
 import { localWorker, together, type RunningWorker } from './workers.ts'
 import type { Signal } from './world.ts'
 
-/** `millrace run <module>`, and the worker of `millrace replay start --local`. */
-export async function runWorker(context: CommandContext, module: string): Promise<ExitCode> {
-  const settings = await context.settings()
-  needBrokers(settings)
-  const { memoryBytes, workers } = settings
-  shapeHeaps({ memoryBytes, workers, processorsToSpare: availableParallelism() - workers, world: context.world })
-  // They load the topology while it is loaded here too.
-  const threads = workers === 1 ? [] : Array.from({ length: workers }, () => threadFor(context, module))
-  try {
-    return await runWith(context, module, settings, threads)
-  } finally {
-    threads.forEach((thread) => thread.end())
-  }
-}
-
-const threadFor = ({ request, json }: CommandContext, module: string): WorkerThread => new WorkerThread({ module, request, asJson: json })
-
-async function runWith(context: CommandContext, module: string, settings: Settings, threads: readonly WorkerThread[]): Promise<ExitCode> {
+/** Settings are read and threads are born (run.ts). */
+export async function runWorker(
+  context: CommandContext,
+  module: string,
+  settings: Settings,
+  threads: readonly WorkerThread[],
+): Promise<ExitCode> {
   const topology = await loadTopology(module, context.io.directory)
   const logger = createLogger({
     level: settings.logLevel,

@@ -26,8 +26,14 @@ interface Loaded {
   readonly topology: LoadedTopology
 }
 
+/** With all that will be needed, while nobody waits. */
 async function load(): Promise<Loaded> {
-  const [settings, topology] = await Promise.all([readSettings(program.request), loadTopology(program.module, program.request.directory)])
+  const [settings, topology] = await Promise.all([
+    readSettings(program.request),
+    loadTopology(program.module, program.request.directory),
+    import('./kafka-connection.ts'),
+    import('./local-stores.ts'),
+  ])
   return { settings, topology }
 }
 

@@ -41,6 +41,11 @@ export class RocksThread {
     return await answer
   }
 
+  /** Now, since the first request would wait for it. */
+  start(): void {
+    this.#worker ??= this.#start()
+  }
+
   async close(): Promise<void> {
     await this.#worker?.terminate()
     this.#worker = undefined

@@ -37,7 +37,9 @@ export async function rocksHome(options: RocksHomeOptions): Promise<StoreHome> {
   const directory = resolve(options.directory)
   await prepareDirectory(directory)
   await deleteWiped(directory)
-  return new RocksHome(directory, openOptions(options.memoryBytes / (options.storesExpected ?? STORES_EXPECTED)))
+  const home = new RocksHome(directory, openOptions(options.memoryBytes / (options.storesExpected ?? STORES_EXPECTED)))
+  if ((await home.list()).length > 0) home.expectReads()
+  return home
 }
 
 /** Opens one store that must exist, for a look from outside (inspect.ts). Faults MR4002, MR4003, MR4006, MR4008. */
@@ -87,6 +89,11 @@ class RocksHome implements StoreHome {
   constructor(directory: string, options: OpenOptions) {
     this.#directory = directory
     this.#options = options
+  }
+
+  /** Whoever has stores will read them at once. */
+  expectReads(): void {
+    this.#readThread.start()
   }
 
   async open(task: string): Promise<Store> {

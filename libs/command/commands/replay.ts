@@ -105,7 +105,7 @@ async function start(context: CommandContext, target: ReplayTarget, stopListenin
     // The worker listens to signals by itself.
     stopListening()
     const [, module = ''] = context.positionals
-    return await (await import('../run-worker.ts')).runWorker(context, module)
+    return await (await import('../run.ts')).run(context, module)
   }
   return context.has('detach') ? 0 : await commands.untilCaughtUp(context, target)
 }

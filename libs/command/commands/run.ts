@@ -1,4 +1,4 @@
-/** `millrace run <module>`: one worker process. What it does is in ../run-worker.ts, imported when it is needed. */
+/** `millrace run <module>`: one worker process. What it does is in ../run.ts, imported when it is needed. */
 import { settingKeys } from '../../runtime/settings/settings.ts'
 import type { Command } from '../command.ts'
 import { untilFlags } from '../until-flags.ts'
@@ -18,5 +18,5 @@ export const runCommand: Command = {
     'Batch: --until-end reads what stands in the inputs now, closes every window, and ends with exit code 0.',
     'Example: millrace run services/surge-pricing/topology.ts --brokers localhost:9092',
   ],
-  run: async (context) => (await import('../run-worker.ts')).runWorker(context, context.positionals[0] ?? ''),
+  run: async (context) => (await import('../run.ts')).run(context, context.positionals[0] ?? ''),
 }

@@ -1,5 +1,4 @@
 /** One worker process, until a signal or a fault ends it. */
-import { flushCompileCache } from 'node:module'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { Fault } from '../faults/fault.ts'
@@ -11,6 +10,7 @@ import { AdminServer } from '../telemetry/admin-server.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { Metrics } from '../telemetry/metrics.ts'
 import type { CommandContext } from './command.ts'
+import { keepCompiled } from './compiled.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
 import { keySpellings, type KeySpelling } from './key-text.ts'
 import { governMemory, type GovernedMemory } from './memory-governor.ts'
@@ -71,8 +71,7 @@ async function runWorkers(
     const running = await worker
     const admin = await openAdmin(settings, topology, running, metrics, status, logger)
     logger.info({ url: admin.url, worker: id, pid: process.pid }, 'admin server listens')
-    // Now, since whoever is killed says nothing any more (millrace.mjs).
-    flushCompileCache()
+    keepCompiled()
     try {
       return await untilTheEnd(context, running, settings, logger)
     } finally {

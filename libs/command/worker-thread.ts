@@ -1,8 +1,8 @@
 /** The far side of threaded-worker.ts: one worker on a thread of its own. Reads its task, then does what it is told. */
-import { flushCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Settings } from '../runtime/settings/settings.ts'
 import { createLogger } from '../telemetry/logger.ts'
+import { keepCompiled } from './compiled.ts'
 import { readSettings } from './configuration-source.ts'
 import { secretsOf } from './secrets-of.ts'
 import {
@@ -91,8 +91,7 @@ parentPort?.on('message', (message: ToThread) => {
     opened.then(
       () => {
         say({ kind: 'ready' })
-        // Now, since whoever is killed says nothing any more (millrace.mjs).
-        flushCompileCache()
+        keepCompiled()
       },
       (error: unknown) => say({ kind: 'done', fault: errorMessage(error) }),
     )

@@ -63,7 +63,7 @@ class KafkaGroupMember implements GroupMember {
   constructor(cluster: Cluster, options: GroupOptions, events: GroupEvents) {
     this.#cluster = cluster
     this.#links = cluster.openLinks()
-    this.#options = { sessionTimeoutMs: 10_000, heartbeatIntervalMs: 3_000, rebalanceTimeoutMs: 60_000, gatherMs: 0, ...options }
+    this.#options = { sessionTimeoutMs: 10_000, heartbeatIntervalMs: 3_000, rebalanceTimeoutMs: 60_000, ...options }
     this.#events = events
     void this.#run()
   }
@@ -167,8 +167,6 @@ class KafkaGroupMember implements GroupMember {
       const joined = await this.#links.send(coordinator, joinGroupApi, request, this.#joinTimeoutMs)
       if (joined.errorCode === code.MEMBER_ID_REQUIRED && this.#memberId === FIRST_ID) {
         this.#memberId = joined.memberId
-        // The group waits for whoever has got an id (KIP-394).
-        await systemClock.sleep(this.#options.gatherMs)
         continue
       }
       if (joined.errorCode !== code.NONE) throw new Refused('JoinGroup', joined.errorCode)

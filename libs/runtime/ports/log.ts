@@ -188,8 +188,6 @@ export interface GroupOptions {
   readonly heartbeatIntervalMs?: number
   /** Default 60,000. */
   readonly rebalanceTimeoutMs?: number
-  /** How long a new member waits, known to the group, before it joins: others that come meanwhile are in its first generation. Default 0. */
-  readonly gatherMs?: number
 }
 
 export interface GroupMember {

@@ -64,9 +64,6 @@ export interface WorkerOptions {
 /** Why a worker ended. */
 export type ExitReason = { readonly kind: 'stopped' } | { readonly kind: 'failed'; readonly fault: Error }
 
-/** The workers of one process come to their group within about 30 ms of each other. */
-const GATHER_MS = 50
-
 export class Worker {
   readonly options: WorkerOptions
   readonly done: Promise<ExitReason>
@@ -160,8 +157,7 @@ export class Worker {
     await this.#stores.findAll()
     const topics = [...new Set(wiring.tasks.flatMap((task) => task.inputs.map((input) => input.topic)))]
     const { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = settings
-    const gatherMs = settings.workers > 1 ? GATHER_MS : 0
-    const timing = { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs, gatherMs }
+    const timing = { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs }
     this.#member = await log.joinGroup({ groupId: wiring.names.group, topics, protocol: 'millrace', ...timing }, this.#groupEvents())
     void this.#watchBatch()
     void this.#watchTopics(wiring)

@@ -111,8 +111,10 @@ export interface HeapOptions {
 
 /** To be called before the threads of the workers are born: these flags count from then on. */
 export function shapeHeaps({ memoryBytes, workers, processorsToSpare, world }: HeapOptions): void {
-  const semiSpace = Math.floor(memoryBudget(memoryBytes) / MIB / SEMI_SPACE_PARTS / workers)
-  world.setHeapFlag(`--max-semi-space-size=${Math.max(1, Math.min(SEMI_SPACE_MIB_MAX, semiSpace))}`)
+  const semiSpace = memoryBudget(memoryBytes) / MIB / SEMI_SPACE_PARTS / workers
+  // V8 would round it up to a power of two.
+  const rounded = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(SEMI_SPACE_MIB_MAX, semiSpace))))
+  world.setHeapFlag(`--max-semi-space-size=${rounded}`)
   // Threads that collect young garbage together wait for one another; where each processor has its worker, that only costs.
   if (processorsToSpare <= 0) world.setHeapFlag('--no-parallel-scavenge')
 }

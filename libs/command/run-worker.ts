@@ -13,7 +13,7 @@ import type { CommandContext } from './command.ts'
 import { keepCompiled } from './compiled.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
 import { keySpellings, type KeySpelling } from './key-text.ts'
-import { governMemory, type GovernedMemory } from './memory-governor.ts'
+import { governMemory, withinContainer, type GovernedMemory } from './memory-governor.ts'
 import { secretsOf } from './secrets-of.ts'
 import { Shutdown } from './shutdown.ts'
 import type { WorkerThread } from './threaded-worker.ts'
@@ -23,7 +23,7 @@ import { batchOf } from './until-flags.ts'
 import { localWorker, together, type RunningWorker } from './workers.ts'
 import type { Signal } from './world.ts'
 
-/** Settings are read and threads are born (run.ts). */
+/** The caller (run.ts) has read the settings and started the threads. */
 export async function runWorker(
   context: CommandContext,
   module: string,
@@ -61,11 +61,15 @@ async function runWorkers(
   logger: Logger,
 ): Promise<ExitCode> {
   const id = `${hostname()}-${process.pid}`
+  const { stateMemoryBytes } = withinContainer(settings)
+  if (stateMemoryBytes < settings.stateMemoryBytes)
+    logger.info({ stateMemoryBytes, set: settings.stateMemoryBytes }, 'stateMemoryBytes is half of what the limit of the container leaves')
   const metrics = new Metrics({ status: () => status() })
-  const memory = keepWithin(settings, context, logger, async (share) => (await worker).limitMemory(share))
   const worker = openWorkers(context, threads, topology, settings, logger, id, (task, durationMs) =>
     metrics.observeCommit({ subTopology: task.slice(0, task.lastIndexOf('.')), durationMs }),
   )
+  // Behind the workers: its first word is for them.
+  const memory = keepWithin(settings, context, logger, async (share) => (await worker).limitMemory(share))
   const status = async (): Promise<WorkerStatus> => ({ ...(await (await worker).status()), memory: memory.view })
   try {
     const running = await worker

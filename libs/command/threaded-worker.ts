@@ -29,6 +29,8 @@ class ThreadedWorker implements RunningWorker {
   readonly #onCommit: (task: string, durationMs: number) => void
   readonly #calls = new Map<number, Call>()
   #lastCall = 0
+  /** Why the thread will not answer any more. */
+  #ended: Error | undefined
   #end: (reason: ExitReason) => void = () => undefined
   #begin: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
 
@@ -64,6 +66,7 @@ class ThreadedWorker implements RunningWorker {
   }
 
   async stop(): Promise<void> {
+    if (this.#ended !== undefined) return
     try {
       await this.#call({ kind: 'stop', call: this.#next() })
     } finally {
@@ -76,6 +79,7 @@ class ThreadedWorker implements RunningWorker {
   }
 
   #call(message: CallToThread): Promise<Result> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended)
     return new Promise((resolve, reject) => {
       this.#calls.set(message.call, { resolve, reject })
       this.#tell(message)
@@ -110,6 +114,7 @@ class ThreadedWorker implements RunningWorker {
   /** After an orderly end this changes nothing: everything is settled. */
   #over(reason: ErrorMessage): void {
     const error = errorOf(reason)
+    this.#ended ??= error
     this.#begin?.reject(error)
     this.#end({ kind: 'failed', fault: error })
     for (const call of this.#calls.values()) call.reject(error)

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Settings } from '../runtime/settings/settings.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import { keepCompiled } from './compiled.ts'
+import { keepCompiled, keepCompiledNow } from './compiled.ts'
 import { readSettings } from './configuration-source.ts'
 import { secretsOf } from './secrets-of.ts'
 import {
@@ -67,6 +67,7 @@ async function obey(worker: RunningWorker, message: CallToThread): Promise<Resul
       return undefined
     case 'stop':
       await worker.stop()
+      keepCompiledNow()
       return undefined
     case 'status':
       return { kind: 'status', status: await worker.status() }
@@ -93,7 +94,10 @@ parentPort?.on('message', (message: ToThread) => {
         say({ kind: 'ready' })
         keepCompiled()
       },
-      (error: unknown) => say({ kind: 'done', fault: errorMessage(error) }),
+      (error: unknown) => {
+        keepCompiledNow()
+        say({ kind: 'done', fault: errorMessage(error) })
+      },
     )
     return
   }

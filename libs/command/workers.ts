@@ -116,7 +116,11 @@ export function together(workers: readonly RunningWorker[], id: string): Running
   return {
     done: Promise.race([failed, stopped]),
     start: async () => void (await Promise.all(workers.map((worker) => worker.start()))),
-    stop: async () => void (await Promise.all(workers.map((worker) => worker.stop()))),
+    stop: async () => {
+      // All are awaited, also after one has failed: the others stop in order.
+      const results = await Promise.allSettled(workers.map((worker) => worker.stop()))
+      for (const result of results) if (result.status === 'rejected') throw result.reason
+    },
     limitMemory: async (share) => void (await Promise.all(workers.map((worker) => worker.limitMemory(share)))),
     readState: async (question) => {
       const answers = await Promise.all(workers.map((worker) => worker.readState(question)))

@@ -2,6 +2,7 @@
  * A connection of kafkajs that gets its requests from us: the frame goes to the socket in the parts in which it was written. kafkajs copies
  * each frame twice, into memory that it fills with zeros before; of a request with a megabyte of records that is most of the work.
  */
+import { assert } from '../../faults/fault.ts'
 import type { Api } from './api.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { Connection, type Answered } from './kafkajs.ts'
@@ -9,12 +10,22 @@ import { Connection, type Answered } from './kafkajs.ts'
 const SIZE_BYTES = 4
 
 export class FramedConnection extends Connection {
+  #isEnding = false
+
+  /** From here on nothing is sent: kafkajs has looked whether answers are due, and waits for no more of them. */
+  override async disconnect(): Promise<boolean> {
+    this.#isEnding = true
+    return await super.disconnect()
+  }
+
   /** `timeoutMs` only lengthens the usual one. Rejects with what kafkajs makes of a lost connection and a time-out. */
   async ask<Request, Answer>(api: Api<Request, Answer>, request: Request, timeoutMs: number): Promise<Answer> {
     const correlationId = this.nextCorrelationId()
     const parts = frameOf(api, request, correlationId, this.clientId)
     const { payload } = await new Promise<Answered>((resolve, reject) => {
       this.failIfNotConnected()
+      // For kafkajs it is still connected then.
+      if (this.#isEnding) throw new Error('the connection is being closed')
       this.requestQueue.push({
         entry: { apiKey: api.key, apiName: api.name, apiVersion: api.version, correlationId, resolve, reject },
         expectResponse: true,
@@ -31,9 +42,10 @@ export class FramedConnection extends Connection {
   /** As one write, where the socket can. */
   #write(parts: readonly Uint8Array[]): void {
     const { socket } = this
-    socket?.cork()
-    for (const part of parts) socket?.write(part)
-    socket?.uncork()
+    assert(socket !== undefined, 'a connection has a socket')
+    socket.cork()
+    for (const part of parts) socket.write(part)
+    socket.uncork()
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * All that Millrace uses of kafkajs, with types: a connection with framing, TLS, SASL, request queue and time-outs. Reached
+ * All that Millrace uses of kafkajs, with types: a connection with TLS, SASL, request queue and time-outs, which frames answers. Reached
  * inside the package, which is pinned at exactly 2.2.4 and has no `exports` map; self-test.ts checks both at the start.
  *
  * Requests, records, transactions, groups and fetching are our own: those of kafkajs are wrong where exactly-once needs them

@@ -69,7 +69,7 @@ export const settingTable = {
     {
       group: 'state',
       meaning:
-        'Memory for state, of all tasks of the process together, as if it had all of the application: decoded values, and the block cache and write buffers of RocksDB.',
+        'Memory for state, of all tasks of the process together, as if it had all of the application, and at most half of what the container leaves: decoded values, and the block cache and write buffers of RocksDB.',
       cost: 'Memory outside and inside the JavaScript heap. Too little: more reads from disk.',
     },
     { min: 16 * MIB },

@@ -14,7 +14,7 @@ export interface TaskMemory {
 
 /**
  * Commits of all tasks together may take an eighth of the budget. Each has two layers, one on the wire while the other fills, and of a layer
- * there are about three copies: as it is held, encoded, and in the requests.
+ * there are about three copies: as it is held, with room to grow, and encoded, which the requests refer to.
  */
 const COMMIT_PARTS = 8 * 2 * 3
 const COMMIT_BYTES_MIN = 64 * 1024

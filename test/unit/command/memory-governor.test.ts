@@ -115,7 +115,7 @@ describe('the shape of the heaps', () => {
 
   it.each([
     ['a roomy process', 1024, 2, '--max-semi-space-size=16'],
-    ['little memory', 256, 2, '--max-semi-space-size=5'],
+    ['little memory', 256, 2, '--max-semi-space-size=4'],
     ['many workers', 256, 16, '--max-semi-space-size=1'],
   ])('%s', (_, memory, workers, flag) => expect(flagsFor(memory * MIB, workers, 1)).toEqual([flag]))
 

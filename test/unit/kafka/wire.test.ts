@@ -1,11 +1,14 @@
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { kafkaSettings } from '../../../libs/kafka/kafka-options.ts'
 import { ByteReader, ByteWriter } from '../../../libs/kafka/wire/bytes.ts'
 import { code } from '../../../libs/kafka/wire/api.ts'
 import { apiVersionsApi, metadataApi } from '../../../libs/kafka/wire/cluster-apis.ts'
+import { FramedConnection } from '../../../libs/kafka/wire/framed-connection.ts'
+import type { KafkajsLogger } from '../../../libs/kafka/wire/kafkajs.ts'
 import { Link } from '../../../libs/kafka/wire/link.ts'
+import { produceApi } from '../../../libs/kafka/wire/produce-api.ts'
 import { checkVersions, requiredApis } from '../../../libs/kafka/wire/required-apis.ts'
 import { checkWire } from '../../../libs/kafka/wire/self-test.ts'
 
@@ -66,6 +69,22 @@ describe('the wire', () => {
   })
 })
 
+const quiet = (): void => undefined
+const logger: KafkajsLogger = { namespace: () => logger, debug: quiet, info: quiet, warn: quiet, error: quiet }
+
+const connectionTo = (port: number): FramedConnection =>
+  new FramedConnection({
+    host: '127.0.0.1',
+    port,
+    clientId: 'test',
+    logger,
+    socketFactory: (target) => connect({ host: target.host, port: target.port }, () => target.onConnect()),
+    ssl: null,
+    sasl: null,
+    connectionTimeout: 1_000,
+    requestTimeout: 1_000,
+  })
+
 describe('a link', () => {
   const closers: (() => void)[] = []
   afterEach(() => {
@@ -125,6 +144,45 @@ describe('a link', () => {
     await expect(nowhere.send(metadataApi, { topics: [] })).rejects.toMatchObject({ name: 'NoAnswer', wasSent: false })
     nowhere.close()
     await expect(nowhere.send(metadataApi, { topics: [] })).rejects.toMatchObject({ name: 'NoAnswer', wasSent: false })
+  })
+
+  it('fails what is asked at the moment when it is closed', async () => {
+    const link = await fakeBroker((answer) => answer())
+    await link.send(metadataApi, { topics: [] })
+    const asked = link.send(metadataApi, { topics: [] })
+    link.close()
+    await expect(asked).rejects.toMatchObject({ name: 'NoAnswer' })
+  })
+
+  it('sends a large request as it says it is', async () => {
+    const server = createServer()
+    closers.push(() => server.close())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo // a TCP server that listens
+    const received = new Promise<Buffer>((resolve) => {
+      server.on('connection', (socket) => {
+        const chunks: Buffer[] = []
+        socket.on('data', (chunk: Buffer) => {
+          chunks.push(chunk)
+          const all = Buffer.concat(chunks)
+          if (all.length < 4 || all.length < 4 + all.readInt32BE(0)) return
+          resolve(all)
+          socket.destroy()
+        })
+      })
+    })
+    const connection = connectionTo(port)
+    await connection.connect()
+    const batch = Buffer.alloc(300_000, 'b')
+    const request = { transactionalId: 't', timeoutMs: 1, partitions: [{ topic: 'rides', partition: 3, batch }] }
+    await expect(connection.ask(produceApi, request, 0)).rejects.toThrow('Closed connection')
+    const reader = new ByteReader(await received)
+    const size = reader.int32()
+    expect([reader.int16(), reader.int16(), reader.int32(), reader.string()]).toEqual([0, produceApi.version, 0, 'test'])
+    expect([reader.nullableString(), reader.int16(), reader.int32()]).toEqual(['t', -1, 1])
+    expect([reader.int32(), reader.string(), reader.int32(), reader.int32()]).toEqual([1, 'rides', 1, 3])
+    expect(reader.bytesField().equals(batch)).toBe(true)
+    expect(size).toBe((await received).length - 4)
   })
 
   it('fails what is under way when it is closed', async () => {

@@ -99,7 +99,8 @@ describe('files of a local store that are damaged while nobody has it open', () 
   it('a write-ahead log that is missing between others is seen, although RocksDB would open without it', async () => {
     const logs = (): string[] =>
       readdirSync(store.storeOf(0)).filter((name) => name.endsWith('.log') && statSync(join(store.storeOf(0), name)).size > 0)
-    for (let tries = 0; logs().length < 2 && tries < 20; tries += 1) await live(3)
+    // A log is as large as a write buffer: 1 MiB in a store of 6.
+    for (let tries = 0; logs().length < 2 && tries < 30; tries += 1) await live(8)
     const [first] = logs().toSorted().slice(-2)
     rmSync(join(store.storeOf(0), first ?? 'none'))
     expect(await live(1)).toMatch(/deeds\.0 is wiped.*are missing before the write-ahead log/u)

@@ -10,7 +10,7 @@ import { AdminServer } from '../telemetry/admin-server.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { Metrics } from '../telemetry/metrics.ts'
 import type { CommandContext } from './command.ts'
-import { keepCompiled } from './compiled.ts'
+import { writeCompiledSoon } from './compiled.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
 import { keySpellings, type KeySpelling } from './key-text.ts'
 import { governMemory, withinContainer, type GovernedMemory } from './memory-governor.ts'
@@ -75,7 +75,7 @@ async function runWorkers(
     const running = await worker
     const admin = await openAdmin(settings, topology, running, metrics, status, logger)
     logger.info({ url: admin.url, worker: id, pid: process.pid }, 'admin server listens')
-    keepCompiled()
+    writeCompiledSoon()
     try {
       return await untilTheEnd(context, running, settings, logger)
     } finally {

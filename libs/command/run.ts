@@ -22,6 +22,6 @@ export async function run(context: CommandContext, module: string): Promise<Exit
     const { runWorker } = await import('./run-worker.ts')
     return await runWorker(context, module, settings, threads)
   } finally {
-    threads.forEach((thread) => thread.end())
+    threads.forEach((thread) => void thread.end())
   }
 }

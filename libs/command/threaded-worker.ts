@@ -22,27 +22,36 @@ interface Call {
   readonly reject: (error: Error) => void
 }
 
-class ThreadedWorker implements RunningWorker {
+/** Its thread loads the program from its birth on, before it is known which worker it will be. */
+export class WorkerThread implements RunningWorker {
   readonly done: Promise<ExitReason>
-  readonly ready: Promise<void>
   readonly #thread: Thread
-  readonly #onCommit: (task: string, durationMs: number) => void
+  readonly #ready: Promise<void>
   readonly #calls = new Map<number, Call>()
   #lastCall = 0
   /** Why the thread will not answer any more. */
   #ended: Error | undefined
+  #onCommit: (task: string, durationMs: number) => void = () => undefined
   #end: (reason: ExitReason) => void = () => undefined
   #begin: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
 
-  constructor(thread: Thread, task: ThreadTask, onCommit: (task: string, durationMs: number) => void) {
-    this.#onCommit = onCommit
+  constructor(program: ThreadProgram) {
     this.done = new Promise((resolve) => (this.#end = resolve))
-    this.ready = new Promise((resolve, reject) => (this.#begin = { resolve, reject }))
-    this.#thread = thread
+    this.#ready = new Promise((resolve, reject) => (this.#begin = { resolve, reject }))
+    // Told by `open`, if it comes to that.
+    this.#ready.catch(() => undefined)
+    this.#thread = new Thread(new URL('./worker-thread.ts', import.meta.url), { workerData: program })
     this.#thread.on('message', (message: FromThread) => this.#hear(message))
     this.#thread.on('error', (error: unknown) => this.#over(errorMessage(error)))
     this.#thread.on('exit', () => this.#over(errorMessage(new Error('the thread of the worker has ended'))))
+  }
+
+  /** Once, and before all other calls. Resolves when the worker has connected; throws the fault that hindered it. */
+  async open(task: ThreadTask, onCommit: (task: string, durationMs: number) => void): Promise<RunningWorker> {
+    this.#onCommit = onCommit
     this.#tell({ kind: 'open', task })
+    await this.#ready
+    return this
   }
 
   async start(): Promise<void> {
@@ -70,8 +79,13 @@ class ThreadedWorker implements RunningWorker {
     try {
       await this.#call({ kind: 'stop', call: this.#next() })
     } finally {
-      await this.#thread.terminate()
+      await this.end()
     }
+  }
+
+  /** At once, whatever the worker is at. */
+  async end(): Promise<void> {
+    await this.#thread.terminate()
   }
 
   #next(): number {
@@ -119,29 +133,5 @@ class ThreadedWorker implements RunningWorker {
     this.#end({ kind: 'failed', fault: error })
     for (const call of this.#calls.values()) call.reject(error)
     this.#calls.clear()
-  }
-}
-
-/** A thread that loads its program from its birth on, before it is known which worker it will be. */
-export class WorkerThread {
-  readonly #thread: Thread
-  #failure: ErrorMessage | undefined
-
-  constructor(program: ThreadProgram) {
-    this.#thread = new Thread(new URL('./worker-thread.ts', import.meta.url), { workerData: program })
-    this.#thread.on('error', (error: unknown) => (this.#failure ??= errorMessage(error)))
-    this.#thread.on('exit', () => (this.#failure ??= errorMessage(new Error('the thread of the worker has ended'))))
-  }
-
-  /** Once. Resolves when the worker has connected; throws the fault that hindered it. */
-  async open(task: ThreadTask, onCommit: (task: string, durationMs: number) => void): Promise<RunningWorker> {
-    if (this.#failure !== undefined) throw errorOf(this.#failure)
-    const worker = new ThreadedWorker(this.#thread, task, onCommit)
-    await worker.ready
-    return worker
-  }
-
-  end(): void {
-    void this.#thread.terminate()
   }
 }

@@ -1,8 +1,9 @@
 /** The far side of threaded-worker.ts: one worker on a thread of its own. Reads its task, then does what it is told. */
+import { flushCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Settings } from '../runtime/settings/settings.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import { keepCompiled, keepCompiledNow } from './compiled.ts'
+import { writeCompiledSoon } from './compiled.ts'
 import { readSettings } from './configuration-source.ts'
 import { secretsOf } from './secrets-of.ts'
 import {
@@ -67,7 +68,7 @@ async function obey(worker: RunningWorker, message: CallToThread): Promise<Resul
       return undefined
     case 'stop':
       await worker.stop()
-      keepCompiledNow()
+      flushCompileCache()
       return undefined
     case 'status':
       return { kind: 'status', status: await worker.status() }
@@ -92,10 +93,10 @@ parentPort?.on('message', (message: ToThread) => {
     opened.then(
       () => {
         say({ kind: 'ready' })
-        keepCompiled()
+        writeCompiledSoon()
       },
       (error: unknown) => {
-        keepCompiledNow()
+        flushCompileCache()
         say({ kind: 'done', fault: errorMessage(error) })
       },
     )

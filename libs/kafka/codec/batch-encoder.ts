@@ -9,7 +9,7 @@
  */
 import { assert } from '../../faults/fault.ts'
 import type { Header } from '../../runtime/ports/log.ts'
-import type { PackedOutgoing } from '../../runtime/ports/packed-outgoing.ts'
+import { copyBytes, type PackedOutgoing } from '../../runtime/ports/packed-outgoing.ts'
 import * as layout from './batch-header.ts'
 import type { Packer } from './compression.ts'
 import { crc32c } from './crc32c.ts'
@@ -36,8 +36,6 @@ export interface EncodedBatch {
 
 /** Larger buffers are given back after use: one giant record must not cost memory for ever. */
 const KEPT_BYTES_MAX = 4 * 1024 * 1024
-/** Shorter arrays are copied by a loop: the call of `set` costs more. */
-const LOOP_BYTES_MAX = 24
 /** A commit record alone, a marker: what packing saves is less than what it costs. */
 const PACKED_BYTES_MIN = 256
 const HEADER_CACHE_SIZE = 4
@@ -77,7 +75,7 @@ export function encodeBatch(records: PackedOutgoing, from: number, options: Batc
     at = writeVarint(bytes, at, count)
     at = records.copyKey(index, bytes, writeVarint(bytes, at, keySize))
     at = records.copyValue(index, bytes, writeVarint(bytes, at, valueSize))
-    at = copy(bytes, at, headers)
+    at = copyBytes(bytes, at, headers)
     if (timestamp > maxTimestamp) maxTimestamp = timestamp
     count++
   }
@@ -134,15 +132,7 @@ function writeNullable(bytes: Buffer, at: number, value: Uint8Array | null): num
     bytes[at] = 1 // zigzag of -1
     return at + 1
   }
-  return copy(bytes, writeVarint(bytes, at, value.length), value)
-}
-
-function copy(bytes: Buffer, at: number, source: Uint8Array): number {
-  const length = source.length
-  if (length <= LOOP_BYTES_MAX)
-    for (let index = 0; index < length; index++) bytes[at + index] = source[index] as number // below length
-  else bytes.set(source, at)
-  return at + length
+  return copyBytes(bytes, writeVarint(bytes, at, value.length), value)
 }
 
 /** Callers pass the same header arrays for thousands of records: each is encoded once. Lives for one batch, so a changed array is safe. */

@@ -193,12 +193,8 @@ function collect(batches: readonly PartitionRecords[]): Work[] {
     if (records.length === 0) continue
     const id = partitionId(topic, partition)
     const known = works.get(id)
-    if (known === undefined) {
-      works.set(id, { id, topic, partition, records: PackedOutgoing.of(records), next: 0, first: -1, last: -1, batch: undefined })
-    } else {
-      const all = PackedOutgoing.of([...known.records, ...records])
-      works.set(id, { ...known, records: all })
-    }
+    const all = PackedOutgoing.of(known === undefined ? records : [...known.records, ...records])
+    works.set(id, { id, topic, partition, records: all, next: 0, first: -1, last: -1, batch: undefined })
   }
   for (const work of works.values()) {
     for (let index = 0; index < work.records.length; index += 1) {

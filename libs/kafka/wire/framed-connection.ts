@@ -1,6 +1,6 @@
 /**
  * A connection of kafkajs that gets its requests from us: the frame goes to the socket in the parts in which it was written. kafkajs copies
- * each frame twice, into memory that it fills with zeros before; of a request with a megabyte of records that is most of the work.
+ * each frame twice, into memory that it fills with zeros before.
  */
 import { assert } from '../../faults/fault.ts'
 import type { Api } from './api.ts'

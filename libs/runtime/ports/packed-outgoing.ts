@@ -31,16 +31,12 @@ export class PackedOutgoing implements OutgoingRecords {
   static of(records: OutgoingRecords): PackedOutgoing {
     if (records instanceof PackedOutgoing) return records
     const packed = new PackedOutgoing()
-    packed.addAll(records)
+    for (const { key, value, timestamp, headers } of records) packed.add(key, value, timestamp, headers)
     return packed
   }
 
   get length(): number {
     return this.#length
-  }
-
-  addAll(records: OutgoingRecords): void {
-    for (const { key, value, timestamp, headers } of records) this.add(key, value, timestamp, headers)
   }
 
   /** Copies key and value; headers are kept as they are. */
@@ -53,8 +49,8 @@ export class PackedOutgoing implements OutgoingRecords {
     this.#sizes[2 * index] = keySize
     this.#sizes[2 * index + 1] = valueSize
     this.#timestamps[index] = timestamp
-    if (key !== null) this.#append(key)
-    if (value !== null) this.#append(value)
+    if (key !== null) this.#end = copyBytes(this.#bytes, this.#end, key)
+    if (value !== null) this.#end = copyBytes(this.#bytes, this.#end, value)
     if (index === 0) this.#shared = headers
     else if (headers !== this.#shared) this.#headers ??= Array.from({ length: index }, () => this.#shared)
     this.#headers?.push(headers)
@@ -119,16 +115,6 @@ export class PackedOutgoing implements OutgoingRecords {
     this.#bytes = larger
   }
 
-  /** There is room. */
-  #append(source: Uint8Array): void {
-    const bytes = this.#bytes
-    const { length } = source
-    const at = this.#end
-    if (length > LOOP_BYTES_MAX) bytes.set(source, at)
-    else for (let index = 0; index < length; index += 1) bytes[at + index] = source[index] as number // below length
-    this.#end = at + length
-  }
-
   #copy(from: number, size: number, target: Uint8Array, at: number): number {
     if (size <= 0) return at
     const bytes = this.#bytes
@@ -136,6 +122,14 @@ export class PackedOutgoing implements OutgoingRecords {
     else for (let index = 0; index < size; index += 1) target[at + index] = bytes[from + index] as number // below size
     return at + size
   }
+}
+
+/** All of `source`, where there is room for it. Answers where `target` goes on. */
+export function copyBytes(target: Uint8Array, at: number, source: Uint8Array): number {
+  const { length } = source
+  if (length > LOOP_BYTES_MAX) target.set(source, at)
+  else for (let index = 0; index < length; index += 1) target[at + index] = source[index] as number // below length
+  return at + length
 }
 
 function longer<Numbers extends Float64Array | Int32Array>(from: Numbers, to: Numbers): Numbers {

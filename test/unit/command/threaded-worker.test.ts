@@ -4,7 +4,7 @@ import { WorkerThread } from '../../../libs/command/threaded-worker.ts'
 import type { ThreadTask } from '../../../libs/command/thread-messages.ts'
 
 const threads: WorkerThread[] = []
-afterEach(() => threads.splice(0).forEach((thread) => thread.end()))
+afterEach(async () => void (await Promise.all(threads.splice(0).map((thread) => thread.end()))))
 
 function threadOf(module: string): WorkerThread {
   const request = { config: undefined, flags: {}, environment: {}, directory: import.meta.dirname }
@@ -22,9 +22,16 @@ describe('a thread of a worker', () => {
 
   it('cannot be opened when it has ended', async () => {
     const thread = threadOf('./there-is-none.ts')
-    thread.end()
-    // The end of a thread is told later.
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    await thread.end()
     await expect(thread.open(task, () => undefined)).rejects.toThrow('the thread of the worker has ended')
+  })
+
+  it('that has ended answers at once: it is stopped, and says why it does nothing else', async () => {
+    const thread = threadOf('./there-is-none.ts')
+    await thread.end()
+    await expect(thread.status()).rejects.toThrow('the thread of the worker has ended')
+    await expect(thread.limitMemory(1)).rejects.toThrow('the thread of the worker has ended')
+    await expect(thread.stop()).resolves.toBeUndefined()
+    expect(await thread.done).toMatchObject({ kind: 'failed' })
   })
 })

@@ -1,183 +1,97 @@
 /**
  * How long a contender that holds state takes until it works again: after an ordered stop, after kill -9, and after the loss of its disk.
  *
- * Filled once; before each start one record is appended to each partition, and the clock stops when all of them are committed. After
- * kill -9 nobody starts before the group has expelled the dead member (10 s for both), so that no time-out is measured. In the end the
- * output must be exact.
+ * Each contender is filled once and then started in turns, A B B A, so that a drift of the machine hits both. Before each start one record
+ * is appended to each partition, and the clock stops when all of them are committed. After kill -9 nobody starts before the group has
+ * expelled the dead member (10 s for both), so that no time-out is measured. In the end the output must be exact.
  */
-import { rmSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { NO_HEADERS, type Log } from '../../../libs/runtime/ports/log.ts'
-import { ContenderProcess } from './contender-process.ts'
-import type { Contender, ContenderName } from './contenders.ts'
-import type { Ground, NamedWorkload } from './ground.ts'
+import type { ContenderName } from './contenders.ts'
+import type { NamedWorkload } from './ground.ts'
+import { spreadText } from './report.ts'
+import { RestartRun, type StartTimes } from './restart-run.ts'
 import type { Scenario, Section } from './section.ts'
-import { accountName, payments } from './payments.ts'
+import { ratios, spreadOf, type Spread } from './statistics.ts'
 import { sumWorkload } from './sum-workload.ts'
 import { whole } from './text.ts'
-import { contendersOf } from './throughput.ts'
-import { checkOutput, endsOf, makeTopic, partitionsOf, preload } from './topics.ts'
-import { Totals } from './totals.ts'
-import { samplesUntilEnd } from './watch.ts'
-import type { Plan, PlannedRecord } from './workload.ts'
+import { contendersOf, order } from './throughput.ts'
 
-interface Restarts {
+export interface Restarts {
   readonly name: ContenderName
-  /** Seconds from the start of the process to the commit of a record in each partition. */
-  readonly kept: number
-  readonly killed: number
-  readonly lost: number
+  /** One for each round. */
+  readonly times: readonly StartTimes[]
   readonly changelogRecords: number
 }
 
 const keysFull = 5_000_000
 const keysQuick = 100_000
-const groupPollMs = 200
-/** What is measured is a second or two. */
-const pollMs = 25
-const groupEmptyWithinMs = 60_000
-/** Starts that are measured; each gets one record for each partition. */
-const startsCount = 3
 
 export const restart: Scenario = {
   name: 'restart',
   title: 'restart after kill -9, restore after loss of the disk',
   isQuick: false,
   run: async (ground) => {
-    const { options, log, say } = ground.setup
+    const { options, say } = ground.setup
     const keys = options.keys ?? (options.quick ? keysQuick : keysFull)
-    const { partitions } = options
     // Every key once.
     const one: NamedWorkload = {
       name: 'sum-5m',
       workload: sumWorkload({ title: 'restart', full: { records: keys, keys }, quick: undefined }, { everyKey: true }),
     }
-    const results: Restarts[] = []
-    for (const name of contendersOf(one, options)) {
-      const plan = new RestartPlan(keys, partitions)
-      const input = ground.fresh('restart-input')
-      await makeTopic(log, input, partitions)
-      await preload(log, input, partitions, plan)
-      const result = await restarts(ground, one, name, input, plan)
-      results.push(result)
-      await ground.remove(input)
-      const seconds = [result.kept, result.killed, result.lost].map((value) => value.toFixed(1)).join(', ')
-      say(`  ${name.padEnd(13)}  ${whole(keys)} keys: state kept, killed, lost: ${seconds} s`)
+    const names = contendersOf(one, options)
+    const runs = new Map<ContenderName, { readonly run: RestartRun; readonly times: StartTimes[] }>()
+    for (const name of names) {
+      runs.set(name, { run: await RestartRun.filled(ground, one, name, keys), times: [] })
+      say(`  ${name.padEnd(13)}  ${whole(keys)} keys filled`)
     }
-    return section(keys, results)
+    for (let round = 1; round <= options.rounds; round += 1)
+      for (const name of order(round, names)) {
+        const { run, times } = runs.get(name) ?? never(name)
+        const took = await run.turn()
+        times.push(took)
+        say(`  round ${round}  ${name.padEnd(13)}  killed, kept, lost: ${[took.killed, took.kept, took.lost].map(seconds).join(', ')} s`)
+      }
+    const results: Restarts[] = []
+    for (const [name, { run, times }] of runs) results.push({ name, times, changelogRecords: await run.finish() })
+    return restartSection(keys, results)
   },
 }
 
-/** All accounts once, and further payments of the first account of each partition. */
-class RestartPlan implements Plan {
-  readonly #totals: Totals
-  readonly #keys: number
-  readonly #partitions: number
-  readonly #first = new Map<number, { readonly account: number; readonly record: PlannedRecord }>()
-
-  constructor(keys: number, partitions: number) {
-    this.#totals = new Totals({ count: keys, nameOf: accountName })
-    this.#keys = keys
-    this.#partitions = partitions
-  }
-
-  *records(): Generator<PlannedRecord> {
-    const size = { records: this.#keys, keys: this.#keys, partitions: this.#partitions, everyKey: true }
-    let last = 0
-    for (const record of payments(size, (account, { amount }) => {
-      last = account
-      this.#totals.add(account, amount)
-    })) {
-      if (!this.#first.has(record.partition)) this.#first.set(record.partition, { account: last, record })
-      yield record
-    }
-  }
-
-  /** One more record for each partition. */
-  probes(): PlannedRecord[] {
-    return [...this.#first.values()].map(({ account, record }) => {
-      // Written by payments().
-      const { amount } = JSON.parse(record.value.toString()) as { readonly amount: number }
-      this.#totals.add(account, amount)
-      return record
-    })
-  }
-
-  check() {
-    return this.#totals.check()
-  }
+function never(name: ContenderName): never {
+  throw new Error(`${name} was not filled`)
 }
 
-async function restarts(ground: Ground, one: NamedWorkload, name: ContenderName, input: string, plan: RestartPlan): Promise<Restarts> {
-  const { log, brokers, options } = ground.setup
-  const application = ground.fresh(`${name}-restart`)
-  const output = `${application}-output`
-  const { partitions, threads, commitIntervalMs } = options
-  await makeTopic(log, output, partitions)
-  const stateDirectory = ground.stateDirectory(application)
-  const run = { workload: one.name, brokers, application, input, output, threads, commitIntervalMs, stateDirectory }
-  const contender = ground.contender(name, one, run)
-  const start = async (end: 'kill' | 'end'): Promise<number> => {
-    const child = new ContenderProcess(contender)
-    try {
-      const ends = await endsOf(log, [input], partitions)
-      const watched = { group: contender.group, application, ends, output, commitIntervalMs, pollMs }
-      const samples = await Promise.race([samplesUntilEnd(log, watched, () => undefined), child.failed])
-      return ((samples.at(-1)?.at ?? Number.NaN) - child.startedAt) / 1_000
-    } finally {
-      await (end === 'kill' ? child.kill() : child.end())
-      await groupEmpty(log, contender)
-    }
-  }
-  await start('kill')
-  const times: number[] = []
-  for (let nth = 0; nth < startsCount; nth += 1) {
-    const records = plan.probes()
-    await log.append(
-      records.map(({ partition, ...record }) => ({ topic: input, partition, records: [{ ...record, headers: NO_HEADERS }] })),
-    )
-    if (nth === startsCount - 1) rmSync(stateDirectory, { recursive: true, force: true })
-    times.push(await start('end'))
-  }
-  await checkOutput(log, `${name} (restart)`, output, partitions, plan.check())
-  const changelogRecords = await changelogSize(log, application, partitions)
-  await ground.remove(application)
-  const [killed = Number.NaN, kept = Number.NaN, lost = Number.NaN] = times
-  return { name, kept, killed, lost, changelogRecords }
-}
+const seconds = (value: number): string => value.toFixed(1)
+const secondsText = ({ min, median, max }: Spread): string => `${seconds(median)} (${seconds(min)}-${seconds(max)})`
 
-async function groupEmpty(log: Log, { group }: Contender): Promise<void> {
-  const end = Date.now() + groupEmptyWithinMs
-  while ((await log.admin.describeGroup(group)).members > 0) {
-    if (Date.now() > end) throw new Error(`${group} has not expelled its dead member`)
-    await sleep(groupPollMs)
-  }
-}
+const starts = [
+  { of: 'kept', label: 'ordered stop' },
+  { of: 'killed', label: 'kill -9' },
+  { of: 'lost', label: 'disk lost' },
+] as const
 
-async function changelogSize(log: Log, application: string, partitions: number): Promise<number> {
-  const names = (await log.admin.listTopics()).filter((topic) => topic.startsWith(application) && topic.endsWith('changelog'))
-  const ranges = await log.admin.ranges(names.flatMap((name) => partitionsOf(name, partitions)))
-  return [...ranges.values()].reduce((sum, { end, logStart }) => sum + end - logStart, 0)
-}
+/** Round → changelog records by the time that the lost disk costs beyond a start with its state; without the rounds where that is nothing. */
+const restoredPerSecond = ({ times, changelogRecords }: Restarts): ReadonlyMap<number, number> =>
+  new Map(times.flatMap(({ kept, lost }, round) => (lost > kept ? [[round, changelogRecords / (lost - kept)] as const] : [])))
 
-function section(keys: number, results: readonly Restarts[]): Section {
-  const seconds = (value: number): string => value.toFixed(1)
+/** Pure. */
+export function restartSection(keys: number, results: readonly Restarts[]): Section {
+  const spreads = (times: readonly StartTimes[], of: keyof StartTimes): Spread => spreadOf(times.map((one) => one[of]))
   return {
     title: 'Restart and restore',
     notes: [
-      `Sum per key, ${whole(keys)} keys, each written once. Seconds from the start of the process until one new record in each partition is committed.`,
+      `Sum per key, ${whole(keys)} keys, each written once. Seconds from the start of the process until one new record in each partition is committed: median of the rounds, in brackets the least and the most. The contenders take turns.`,
       'After kill -9 the start waits until the group has expelled the dead member. Restored: changelog records by the time that the lost disk costs beyond a start with its state.',
+      ...timesFaster(results),
     ],
     tables: [
       {
-        head: ['contender', 'ordered stop', 'kill -9', 'disk lost', 'changelog records', 'restored per s'],
-        rows: results.map(({ name, kept, killed, lost, changelogRecords }) => [
-          name,
-          seconds(kept),
-          seconds(killed),
-          seconds(lost),
-          whole(changelogRecords),
-          lost > kept ? whole(changelogRecords / (lost - kept)) : '-',
+        head: ['contender', ...starts.map(({ label }) => label), 'changelog records', 'restored per s', 'rounds'],
+        rows: results.map((one) => [
+          one.name,
+          ...starts.map(({ of }) => secondsText(spreads(one.times, of))),
+          whole(one.changelogRecords),
+          restoredText(spreadOf([...restoredPerSecond(one).values()])),
+          String(one.times.length),
         ]),
       },
     ],
@@ -186,11 +100,28 @@ function section(keys: number, results: readonly Restarts[]): Section {
         kind: 'bars',
         name: 'restart',
         title: 'Seconds until it works again',
-        groups: (['kept', 'killed', 'lost'] as const).map((which) => ({
-          label: { kept: 'ordered stop', killed: 'kill -9', lost: 'disk lost' }[which],
-          bars: results.map((result) => ({ name: result.name, value: result[which], min: result[which], max: result[which] })),
+        groups: starts.map(({ of, label }) => ({
+          label,
+          bars: results.map(({ name, times }) => {
+            const { median, min, max } = spreads(times, of)
+            return { name, value: median, min, max }
+          }),
         })),
       },
     ],
   }
+}
+
+const restoredText = ({ min, median, max }: Spread): string => `${whole(median)} (${whole(min)}-${whole(max)})`
+
+/** Round by round; nothing where one of them has not run. */
+function timesFaster(results: readonly Restarts[]): readonly string[] {
+  const [peer, own] = (['kafka-streams', 'millrace'] as const).map((wanted) => results.find(({ name }) => name === wanted))
+  if (peer === undefined || own === undefined) return []
+  const factors = starts.map(({ of, label }) => {
+    const times = (one: Restarts): ReadonlyMap<number, number> => new Map(one.times.map((time, round) => [round, time[of]]))
+    return `${label} ${spreadText(spreadOf(ratios(times(peer), times(own))))}`
+  })
+  const rate = spreadText(spreadOf(ratios(restoredPerSecond(own), restoredPerSecond(peer))))
+  return [`Times as fast as Kafka Streams, round by round: ${factors.join(', ')}; records restored per second ${rate}.`]
 }

@@ -9,26 +9,12 @@ import type { Header } from '../dataflow/plan.ts'
 import { Fault } from '../faults/fault.ts'
 import { FENCE, RESET, USER } from './key-layout.ts'
 
-/** A record as restore applies it. `key` is without the kind byte. */
-export interface ChangelogRecord {
-  readonly kind: 'user' | 'fence' | 'reset'
-  readonly key: Uint8Array
-  readonly value: Uint8Array | null
-  readonly epoch: number
-}
-
 /** One changed key of a frozen layer. */
 export interface Change {
   readonly key: Uint8Array
   readonly value: Uint8Array | null
   /** Kind byte and `key` as one piece; present where the change comes from a frozen layer. */
   readonly recordKey?: Uint8Array
-}
-
-interface Keyed {
-  readonly key: Uint8Array | null
-  readonly value: Uint8Array | null
-  readonly headers: readonly Header[]
 }
 
 interface Outgoing {
@@ -87,31 +73,29 @@ export function resetChangelogRecord(epoch: number, timestamp: number): Outgoing
   return { key: resetKey, value: new Uint8Array(0), timestamp, headers: epochHeaders(epoch) }
 }
 
-/** Fault MR4011 when the record is not of a changelog. */
-export function readChangelogRecord(record: Keyed): ChangelogRecord {
-  const { key, value } = record
-  if (key === null || key.length === 0) throw foreign('has no key')
-  return { kind: kindOf(key), key: key.subarray(1), value, epoch: epochOf(record.headers) }
-}
+export type ChangelogKind = 'user' | 'fence' | 'reset'
 
-function kindOf(key: Uint8Array): ChangelogRecord['kind'] {
-  switch (key[0]) {
+/** Of a record whose key begins with this byte; undefined: it has no key. Fault MR4011 when the record is not of a changelog. */
+export function changelogKind(first: number | undefined): ChangelogKind {
+  switch (first) {
     case USER:
       return 'user'
     case FENCE:
       return 'fence'
     case RESET:
       return 'reset'
+    case undefined:
+      throw foreign('has no key')
     default:
-      throw foreign(`has a key of the unknown kind ${key[0]}`)
+      throw foreign(`has a key of the unknown kind ${first}`)
   }
 }
 
 let lastRead: readonly Header[] = []
 let lastReadEpoch = 0
 
-/** Records of one producer share their headers: a log gives the same array for a run of them. */
-function epochOf(headers: readonly Header[]): number {
+/** 0: it has none. Records of one producer share their headers: a log gives the same array for a run of them. */
+export function changelogEpoch(headers: readonly Header[]): number {
   if (headers !== lastRead) {
     const own = headers.find(([name]) => name === EPOCH_HEADER)
     lastReadEpoch = own === undefined ? 0 : decodeEpoch(own[1])

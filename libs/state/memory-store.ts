@@ -6,7 +6,7 @@ import { fromKeyBytes, toKeyBytes } from '../dataflow/cells.ts'
 import type { KeyBytes } from '../dataflow/cells.ts'
 import { Fault, assert } from '../faults/fault.ts'
 import { SortedKeys } from './sorted-keys.ts'
-import type { ClearRange, ScanRange, Store, StoreEntry, StoreHome, StoreWrite } from './store.ts'
+import type { ClearRange, ScanRange, Store, StoreEntry, StoreHome, StoreWrites } from './store.ts'
 
 export interface MemoryHomeOptions {
   /**
@@ -130,11 +130,11 @@ class MemoryStore implements Store {
     return found
   }
 
-  async write(writes: readonly StoreWrite[]): Promise<void> {
+  async write(writes: StoreWrites): Promise<void> {
     await this.clearRanges([], writes)
   }
 
-  async clearRanges(ranges: readonly ClearRange[], writes: readonly StoreWrite[]): Promise<void> {
+  async clearRanges(ranges: readonly ClearRange[], writes: StoreWrites): Promise<void> {
     this.#mustBeOpen()
     const disk = this.#disk
     disk.writes += 1

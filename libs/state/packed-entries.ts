@@ -1,6 +1,7 @@
 /** Keys and values as two pieces of memory that move between threads without copies: lengths, and all bytes one after another. */
 import { asBuffer } from '../dataflow/cells.ts'
-import type { StoreWrite } from './store.ts'
+import { copyBytes, copyPart } from '../dataflow/copy-bytes.ts'
+import type { StoreWrite, StoreWrites } from './store.ts'
 
 export interface PackedEntries {
   readonly lengths: Int32Array<ArrayBuffer>
@@ -10,26 +11,88 @@ export interface PackedEntries {
 /** Length of what is not there: the value of a deletion, the answer for an absent key. */
 const NONE = -1
 
-/** For each write the lengths of key and value. */
-export function packWrites(writes: readonly StoreWrite[]): PackedEntries {
-  const lengths = new Int32Array(2 * writes.length)
-  let total = 0
-  let at = 0
-  for (const { key, value } of writes) {
-    lengths[at++] = key.length
-    lengths[at++] = value === null ? NONE : value.length
-    total += key.length + (value === null ? 0 : value.length)
+const WRITES_FIRST = 64
+/** Of a short key and a small value; what is not used of it costs no memory. */
+const BYTES_EACH = 64
+const GROWS_BY = 4
+
+/** Writes on their way to a store: made one by one, without an object for any of them. */
+export class PackedWrites implements StoreWrites {
+  /** Of key and value in turn. */
+  #lengths: Int32Array<ArrayBuffer>
+  #bytes: Buffer<ArrayBuffer>
+  #length = 0
+  #end = 0
+
+  /** There is room for more than is expected; growing costs a copy. */
+  constructor(expected = 0) {
+    const first = Math.max(WRITES_FIRST, expected)
+    this.#lengths = new Int32Array(2 * first)
+    this.#bytes = Buffer.allocUnsafeSlow(BYTES_EACH * first)
   }
-  const bytes = new Uint8Array(total)
-  let end = 0
-  for (const { key, value } of writes) {
-    bytes.set(key, end)
-    end += key.length
-    if (value === null) continue
-    bytes.set(value, end)
-    end += value.length
+
+  /** The same, when they are packed already. */
+  static of(writes: StoreWrites): PackedWrites {
+    if (writes instanceof PackedWrites) return writes
+    const packed = new PackedWrites(writes.length)
+    for (const { key, value } of writes) packed.add(key, value)
+    return packed
   }
-  return { lengths, bytes }
+
+  get length(): number {
+    return this.#length
+  }
+
+  get bytes(): number {
+    return this.#end
+  }
+
+  add(key: Uint8Array, value: Uint8Array | null): void {
+    this.#reserve(key.length + (value === null ? 0 : value.length))
+    this.#end = copyBytes(this.#bytes, this.#end, key)
+    if (value !== null) this.#end = copyBytes(this.#bytes, this.#end, value)
+    this.#added(key.length, value === null ? NONE : value.length)
+  }
+
+  /** A key that is put behind a prefix; key and value are parts of `memory`. A size of the value below 0: it is deleted. */
+  addPart(prefix: Uint8Array, memory: Buffer, keyFrom: number, keySize: number, valueFrom: number, valueSize: number): void {
+    this.#reserve(prefix.length + keySize + Math.max(0, valueSize))
+    const begin = copyBytes(this.#bytes, this.#end, prefix)
+    this.#end = copyPart(this.#bytes, copyPart(this.#bytes, begin, memory, keyFrom, keySize), memory, valueFrom, valueSize)
+    this.#added(prefix.length + keySize, valueSize < 0 ? NONE : valueSize)
+  }
+
+  clear(): void {
+    this.#length = 0
+    this.#end = 0
+  }
+
+  /** Moves away with all of its memory. */
+  release(): PackedEntries {
+    return { lengths: this.#lengths.subarray(0, 2 * this.#length), bytes: this.#bytes.subarray(0, this.#end) }
+  }
+
+  *[Symbol.iterator](): Iterator<StoreWrite> {
+    yield* unpackWrites(this.release())
+  }
+
+  #added(keyLength: number, valueLength: number): void {
+    this.#lengths[2 * this.#length] = keyLength
+    this.#lengths[2 * this.#length + 1] = valueLength
+    this.#length += 1
+  }
+
+  #reserve(size: number): void {
+    if (2 * this.#length === this.#lengths.length) {
+      const larger = new Int32Array(GROWS_BY * this.#lengths.length)
+      larger.set(this.#lengths)
+      this.#lengths = larger
+    }
+    if (this.#end + size <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#end + size, GROWS_BY * this.#bytes.length))
+    this.#bytes.copy(larger, 0, 0, this.#end)
+    this.#bytes = larger
+  }
 }
 
 export function unpackWrites({ lengths, bytes }: PackedEntries): StoreWrite[] {

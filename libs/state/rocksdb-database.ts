@@ -11,14 +11,14 @@
  */
 import { failPoint, failPointSoon } from '../faults/fail-points.ts'
 import { assert } from '../faults/fault.ts'
-import { packValues, packWrites, unpackValues, unpackWrites } from './packed-entries.ts'
+import { PackedWrites, packValues, unpackValues, unpackWrites } from './packed-entries.ts'
 import { writeBatch } from './rocksdb-batch.ts'
 import { binding } from './rocksdb-binding.ts'
 import type { Database } from './rocksdb-binding.ts'
 import { isDamage, readingFailed, writingFailed } from './rocksdb-failures.ts'
 import type { StorePlace } from './rocksdb-failures.ts'
 import type { RocksThread } from './rocksdb-offload.ts'
-import type { ClearRange, ScanRange, Store, StoreEntry, StoreWrite } from './store.ts'
+import type { ClearRange, ScanRange, Store, StoreEntry, StoreWrites } from './store.ts'
 
 export interface DatabaseContext {
   readonly place: StorePlace
@@ -104,7 +104,7 @@ export class RocksStore implements Store {
     return entries
   }
 
-  async write(writes: readonly StoreWrite[]): Promise<void> {
+  async write(writes: StoreWrites): Promise<void> {
     this.#mustBeOpen()
     await this.#inTurn(() => {
       if (!isBig(writes)) {
@@ -112,13 +112,13 @@ export class RocksStore implements Store {
         writeBatch(this.#database, writes)
         return undefined
       }
-      const written = this.#context.writeThread.run(this.#handle, packWrites(writes))
+      const written = this.#context.writeThread.run(this.#handle, PackedWrites.of(writes).release())
       failPointSoon('writing-store')
       return written.then(() => undefined)
     })
   }
 
-  async clearRanges(ranges: readonly ClearRange[], writes: readonly StoreWrite[]): Promise<void> {
+  async clearRanges(ranges: readonly ClearRange[], writes: StoreWrites): Promise<void> {
     this.#mustBeOpen()
     await this.#inTurn(async () => {
       await Promise.allSettled(this.#reading)
@@ -186,8 +186,9 @@ export async function closeDatabase(database: Database): Promise<void> {
 
 const SIZE_PROPERTIES = ['rocksdb.total-sst-files-size', 'rocksdb.cur-size-all-mem-tables']
 
-function isBig(writes: readonly StoreWrite[]): boolean {
+function isBig(writes: StoreWrites): boolean {
   if (writes.length >= OFFLOAD_WRITES_MIN) return true
+  if (writes instanceof PackedWrites) return writes.bytes >= OFFLOAD_BYTES_MIN
   let bytes = 0
   for (const { key, value } of writes) bytes += key.length + (value?.length ?? 0)
   return bytes >= OFFLOAD_BYTES_MIN
@@ -195,16 +196,19 @@ function isBig(writes: readonly StoreWrite[]): boolean {
 
 export interface ClearIntent {
   readonly ranges: readonly ClearRange[]
-  readonly writes: readonly StoreWrite[]
+  readonly writes: StoreWrites
 }
 
 /** `number of ranges u32 | number of lengths u32 | lengths i32... | bytes`, ranges first, as if they were writes. */
 export function encodeIntent({ ranges, writes }: ClearIntent): Buffer {
-  const { lengths, bytes } = packWrites([...ranges.map(({ from, to }) => ({ key: from, value: to })), ...writes])
+  const packed = new PackedWrites()
+  for (const { from, to } of ranges) packed.add(from, to)
+  for (const { key, value } of writes) packed.add(key, value)
+  const { lengths, bytes } = packed.release()
   const head = Buffer.alloc(8)
   head.writeUInt32LE(ranges.length, 0)
   head.writeUInt32LE(lengths.length, 4)
-  return Buffer.concat([head, Buffer.from(lengths.buffer), bytes])
+  return Buffer.concat([head, Buffer.from(lengths.buffer, lengths.byteOffset, lengths.byteLength), bytes])
 }
 
 function decodeIntent(intent: Uint8Array): ClearIntent {

@@ -4,13 +4,11 @@
  */
 import { flushCompileCache } from 'node:module'
 import { parentPort } from 'node:worker_threads'
-import { toKeyBytes } from '../dataflow/cells.ts'
-import { packValues, unpackValues, unpackWrites } from './packed-entries.ts'
+import { packValues, unpackValues } from './packed-entries.ts'
 import type { PackedEntries } from './packed-entries.ts'
-import { writeBatch } from './rocksdb-batch.ts'
+import { writePacked } from './rocksdb-batch.ts'
 import { binding } from './rocksdb-binding.ts'
 import { codeOf } from './rocksdb-failures.ts'
-import type { StoreWrite } from './store.ts'
 
 export interface ThreadRequest {
   readonly id: number
@@ -38,7 +36,7 @@ function answerOf({ id, kind, handle, packed }: ThreadRequest): ThreadAnswer {
   try {
     const database = binding.db_init(handle)
     if (kind === 'write') {
-      writeBatch(database, inKeyOrder(unpackWrites(packed)))
+      writePacked(database, packed)
       return { id }
     }
     const keys = unpackValues(packed).map((key) => key ?? Buffer.alloc(0))
@@ -50,11 +48,4 @@ function answerOf({ id, kind, handle, packed }: ThreadRequest): ThreadAnswer {
     packed.bytes.buffer.transfer(0)
     packed.lengths.buffer.transfer(0)
   }
-}
-
-/** Neighbours are inserted faster: measured 7.6 instead of 13.7 ms for 7,000 keys, sorting 2.7 ms. Equal keys keep their order. */
-function inKeyOrder(writes: StoreWrite[]): StoreWrite[] {
-  const named = writes.map((write) => ({ name: toKeyBytes(write.key), write }))
-  named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-  return named.map(({ write }) => write)
 }

@@ -10,6 +10,11 @@ export interface StoreWrite {
   readonly value: Uint8Array | null
 }
 
+/** A list, or what was packed without one. */
+export interface StoreWrites extends Iterable<StoreWrite> {
+  readonly length: number
+}
+
 export interface ScanRange {
   /** First key, inclusive. */
   readonly from: Uint8Array
@@ -34,10 +39,10 @@ export interface Store {
   get(key: Uint8Array): Uint8Array | undefined
   /** Ordered, at most `limit` entries, on the event loop. */
   scan(range: ScanRange): StoreEntry[]
-  /** All or nothing, also after kill -9. Later writes to one key in the same batch win. */
-  write(writes: readonly StoreWrite[]): Promise<void>
+  /** All or nothing, also after kill -9. Later writes to one key in the same batch win. Packed writes belong to the store from here on. */
+  write(writes: StoreWrites): Promise<void>
   /** Removes every key in the ranges and then applies the writes, in one atomic step. */
-  clearRanges(ranges: readonly ClearRange[], writes: readonly StoreWrite[]): Promise<void>
+  clearRanges(ranges: readonly ClearRange[], writes: StoreWrites): Promise<void>
   /** Bytes on disk, about. */
   sizeBytes(): number
   close(): Promise<void>

@@ -11,15 +11,20 @@
 import { assert, Fault } from '../faults/fault.ts'
 import type { KeyBytes, StoreCells } from '../dataflow/cells.ts'
 import { CacheBudget } from './cache.ts'
-import type { Change, ChangelogRecord } from './changelog.ts'
-import { USER, localKey } from './key-layout.ts'
+import type { Change } from './changelog.ts'
+import { localKey } from './key-layout.ts'
 import { StepRegistry, markWrite, readMark } from './local-mark.ts'
 import type { LocalMark } from './local-mark.ts'
 import type { LayerChange, Prefetching, StateCounters, TaskScope } from './overlay.ts'
+import { PackedWrites } from './packed-entries.ts'
+import { RestoreBatch } from './restore-batch.ts'
 import { StepCells } from './step-cells.ts'
-import type { ClearRange, Store, StoreWrite } from './store.ts'
+import type { ClearRange, Store } from './store.ts'
 
 export type { LocalMark } from './local-mark.ts'
+
+/** Of the mark, and of new names of steps and cells: about so many writes. */
+const MARK_WRITES = 8
 
 export interface TaskStateOptions {
   /** Bound of the cache of decoded values, bytes (about: sizes of decoded values are estimated from their encoded size). May change. */
@@ -144,8 +149,10 @@ export class TaskState implements StateCounters {
   async apply(frozen: FrozenLayer, mark: LocalMark): Promise<void> {
     const layer = this.#frozen
     assert(layer !== undefined && layer === frozen, 'the layer to apply is the one that was frozen last')
-    const writes: StoreWrite[] = []
-    for (const changes of layer.changes.values()) for (const change of changes) writes.push({ key: change.storeKey, value: change.value })
+    let expected = MARK_WRITES
+    for (const changes of layer.changes.values()) expected += changes.length
+    const writes = new PackedWrites(expected)
+    for (const changes of layer.changes.values()) for (const change of changes) writes.add(change.storeKey, change.value)
     await this.#write(writes, mark)
     // Discarded meanwhile: then the caller has given this state up.
     if (this.#frozen !== layer) return
@@ -163,26 +170,19 @@ export class TaskState implements StateCounters {
 
   // ---- restore
 
+  /** For changelog records of the step, to be applied next. `expected`: how many, about. */
+  restoring(step: string, expected = 0): RestoreBatch {
+    const epoch = this.#mark?.changelogEpochs[step] ?? 0
+    return new RestoreBatch(step, this.#restorable(step).range.from, epoch, expected + MARK_WRITES)
+  }
+
   /**
    * Applies changelog records in their order, and the mark. What stood before a reset record, or before the first record of a
    * newer epoch, is gone; records of an older epoch than the store's are ignored.
    */
-  async restore(step: string, records: readonly ChangelogRecord[], mark: LocalMark): Promise<void> {
-    const cells = this.#restorable(step)
-    const prefix = stepKey(cells)
-    let epoch = this.#mark?.changelogEpochs[step] ?? 0
-    let cleared = false
-    let writes: StoreWrite[] = []
-    for (const record of records) {
-      if (record.kind === 'fence' || record.epoch < epoch) continue
-      if (record.kind === 'reset' || record.epoch > epoch) {
-        epoch = record.epoch
-        cleared = true
-        writes = []
-      }
-      if (record.kind === 'user') writes.push({ key: behind(prefix, record.key), value: record.value })
-    }
-    await this.#write(writes, mark, cleared ? [cells.range] : [])
+  async restore(batch: RestoreBatch, mark: LocalMark): Promise<void> {
+    const cells = this.#restorable(batch.step)
+    await this.#write(batch.writes, mark, batch.cleared ? [cells.range] : [])
     cells.reset()
     this.#budget.clear()
   }
@@ -191,7 +191,7 @@ export class TaskState implements StateCounters {
   async clear(steps: readonly string[], mark: LocalMark): Promise<void> {
     const all = steps.map((step) => this.#restorable(step))
     await this.#write(
-      [],
+      new PackedWrites(),
       mark,
       all.map((cells) => cells.range),
     )
@@ -200,7 +200,7 @@ export class TaskState implements StateCounters {
   }
 
   async writeMark(mark: LocalMark): Promise<void> {
-    await this.#write([], mark)
+    await this.#write(new PackedWrites(), mark)
   }
 
   /** Bytes on disk, about. */
@@ -219,12 +219,13 @@ export class TaskState implements StateCounters {
     return cells
   }
 
-  async #write(writes: readonly StoreWrite[], mark: LocalMark, ranges: readonly ClearRange[] = []): Promise<void> {
+  /** All of `writes`, which go away with it, and the mark. */
+  async #write(writes: PackedWrites, mark: LocalMark, ranges: readonly ClearRange[] = []): Promise<void> {
     this.#mustBeSound()
-    const all = [...writes, ...this.#registry.pendingWrites(), markWrite(mark)]
+    for (const { key, value } of [...this.#registry.pendingWrites(), markWrite(mark)]) writes.add(key, value)
     try {
-      if (ranges.length === 0) await this.#store.write(all)
-      else await this.#store.clearRanges(ranges, all)
+      if (ranges.length === 0) await this.#store.write(writes)
+      else await this.#store.clearRanges(ranges, writes)
     } catch (error) {
       this.#brokenBy = error
       throw error
@@ -238,14 +239,4 @@ export class TaskState implements StateCounters {
       cause: this.#brokenBy,
     })
   }
-}
-
-/** What the changelog's user keys of a step are put behind. */
-const stepKey = (cells: StepCells): Buffer => Buffer.concat([cells.range.from, Buffer.from([USER])])
-
-function behind(prefix: Buffer, key: Uint8Array): Buffer {
-  const whole = Buffer.allocUnsafe(prefix.length + key.length)
-  whole.set(prefix)
-  whole.set(key, prefix.length)
-  return whole
 }

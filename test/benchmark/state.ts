@@ -13,6 +13,7 @@ import { memoryHome } from '../../libs/state/memory-store.ts'
 import { rocksHome } from '../../libs/state/rocksdb-store.ts'
 import type { StoreHome } from '../../libs/state/store.ts'
 import { TaskState } from '../../libs/state/task-state.ts'
+import { restore } from '../support/changelog-records.ts'
 import { json, markAt } from '../support/state-samples.ts'
 
 interface Total {
@@ -189,7 +190,7 @@ async function open(): Promise<void> {
           value: Buffer.from(JSON.stringify(total(index))),
           epoch: 1,
         }))
-        await state.restore('totals', records, markAt(1))
+        await restore(state, 'totals', records, markAt(1))
       }
     })
     say(

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import type { MapCell, TimedCell, ValueCell } from '../../libs/dataflow/cells.ts'
-import { readChangelogRecord, userChangelogRecord } from '../../libs/state/changelog.ts'
+import { userChangelogRecord } from '../../libs/state/changelog.ts'
 import { STEP_BYTES } from '../../libs/state/key-layout.ts'
 import { memoryHome } from '../../libs/state/memory-store.ts'
 import { TaskState } from '../../libs/state/task-state.ts'
 import type { FrozenLayer } from '../../libs/state/task-state.ts'
+import { readChangelogRecord, restore } from '../support/changelog-records.ts'
 import { SlowStore } from '../support/slow-store.ts'
 import { json, markAt } from '../support/state-samples.ts'
 
@@ -278,7 +279,7 @@ class Run {
     const records = [...compacted].map(([hex, value]) =>
       readChangelogRecord({ key: Buffer.from(hex, 'hex'), value, headers: [['e', Buffer.from([1])]] }),
     )
-    await restored.restore('totals', records, markAt(this.n))
+    await restore(restored, 'totals', records, markAt(this.n))
     // The other store numbers its steps otherwise.
     expect(entriesOf(store, 2)).toEqual(entriesOf(this.store, 1))
     expect(entriesOf(store, 2)).toHaveLength(this.view.size)

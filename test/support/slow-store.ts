@@ -1,5 +1,5 @@
 /** A store whose answers come when a test says so: reads look at the moment they are asked, writes happen at a chosen end. */
-import type { Store, StoreWrite, ClearRange } from '../../libs/state/store.ts'
+import type { Store, StoreWrites, ClearRange } from '../../libs/state/store.ts'
 
 export class SlowStore implements Store {
   readonly #store: Store
@@ -27,11 +27,11 @@ export class SlowStore implements Store {
     return values
   }
 
-  async write(writes: readonly StoreWrite[]): Promise<void> {
+  async write(writes: StoreWrites): Promise<void> {
     await this.clearRanges([], writes)
   }
 
-  async clearRanges(ranges: readonly ClearRange[], writes: readonly StoreWrite[]): Promise<void> {
+  async clearRanges(ranges: readonly ClearRange[], writes: StoreWrites): Promise<void> {
     const early = this.writesEarly
     if (early) await this.#store.clearRanges(ranges, writes)
     if (this.slow) await new Promise<void>((resolve) => this.#writes.push(resolve))

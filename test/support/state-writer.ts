@@ -5,6 +5,7 @@
 import { rocksHome } from '../../libs/state/rocksdb-store.ts'
 import { encodeUser } from '../../libs/state/changelog.ts'
 import { TaskState } from '../../libs/state/task-state.ts'
+import { restore } from './changelog-records.ts'
 import { json, markAt } from './state-samples.ts'
 
 export const WRITER_TASK = 'cell.0'
@@ -38,7 +39,7 @@ async function writeForEver(directory: string): Promise<void> {
         epoch: 1,
       }))
       const reset = { kind: 'reset' as const, key: Buffer.alloc(0), value: null, epoch: 1 }
-      await state.restore(WRITER_STEP, [reset, ...records], markAt(n))
+      await restore(state, WRITER_STEP, [reset, ...records], markAt(n))
     }
     process.stdout.write(`${n}\n`)
   }
@@ -56,7 +57,7 @@ async function fill(directory: string): Promise<void> {
       value: Buffer.from(JSON.stringify({ count: from + index, last: '2026-01-01T00:00:00.000Z' })),
       epoch: 1,
     }))
-    await state.restore(WRITER_STEP, records, markAt(from + batch))
+    await restore(state, WRITER_STEP, records, markAt(from + batch))
   }
   process.stdout.write('1\n')
   setInterval(() => undefined, 60_000)

@@ -9,7 +9,8 @@
  */
 import { assert } from '../../faults/fault.ts'
 import type { Header } from '../../runtime/ports/log.ts'
-import { copyBytes, type PackedOutgoing } from '../../runtime/ports/packed-outgoing.ts'
+import { copyBytes } from '../../dataflow/copy-bytes.ts'
+import type { PackedOutgoing } from '../../runtime/ports/packed-outgoing.ts'
 import * as layout from './batch-header.ts'
 import type { Packer } from './compression.ts'
 import { crc32c } from './crc32c.ts'

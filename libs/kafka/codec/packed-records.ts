@@ -4,7 +4,7 @@
  * An answer holds thousands of records, which wait for their turn. As objects they would outlive the young generation of the heap: each would
  * be copied twice and collected late. As numbers they are outside of it.
  */
-import type { Header, LogRecord, Records } from '../../runtime/ports/log.ts'
+import type { Header, LogRecord, Records, SeeRecord } from '../../runtime/ports/log.ts'
 import { NO_HEADERS } from '../../runtime/ports/log.ts'
 
 /** Of each record: offset in its batch, begin and size of the key, begin and size of the value. A negative size: null. */
@@ -77,6 +77,21 @@ export class RecordRun {
     }
   }
 
+  look(from: number, to: number, see: SeeRecord): void {
+    const places = this.#places
+    for (let index = from; index < to; index += 1) {
+      const at = index * PLACES
+      see(
+        this.#bytes,
+        places[at + 1] ?? 0,
+        places[at + 2] ?? -1,
+        places[at + 3] ?? 0,
+        places[at + 4] ?? -1,
+        this.#headers?.[index] ?? NO_HEADERS,
+      )
+    }
+  }
+
   #bytesAt(place: number): Buffer | null {
     const from = this.#places[place] ?? 0
     const size = this.#places[place + 1] ?? -1
@@ -114,15 +129,26 @@ export class PackedRecords implements Records {
 
   slice(from: number, to: number): readonly LogRecord[] {
     const records: LogRecord[] = []
+    this.#eachRun(from, to, (run, begin, end) => {
+      for (let own = begin; own < end; own += 1) records.push(run.at(own))
+    })
+    return records
+  }
+
+  look(from: number, to: number, see: SeeRecord): void {
+    this.#eachRun(from, to, (run, begin, end) => run.look(begin, end, see))
+  }
+
+  #eachRun(from: number, to: number, take: (run: RecordRun, begin: number, end: number) => void): void {
     const end = Math.min(to, this.#length)
     for (let index = from; index < end;) {
       const run = this.#find(index)
       if (run === undefined) break
-      const until = Math.min(run.length, end - this.#before)
-      for (let own = index - this.#before; own < until; own += 1) records.push(run.at(own))
-      index = this.#before + until
+      const before = this.#before
+      const until = Math.min(run.length, end - before)
+      take(run, index - before, until)
+      index = before + until
     }
-    return records
   }
 
   *[Symbol.iterator](): Iterator<LogRecord> {

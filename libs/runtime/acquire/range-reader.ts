@@ -6,9 +6,9 @@ import { Fault } from '../../faults/fault.ts'
 import type { FaultPlace } from '../../faults/fault.ts'
 import type { Clock } from '../ports/clock.ts'
 import { partitionId } from '../ports/log.ts'
-import type { FetchedBatch, Log, LogRecord, PartitionRange, TopicPartition } from '../ports/log.ts'
+import type { FetchedBatch, Log, LogRecord, PartitionRange, Records, TopicPartition } from '../ports/log.ts'
 
-export interface RangeRequest {
+interface RangeBounds {
   readonly partition: TopicPartition
   readonly from: number
   /** Ends when everything below this position was delivered. */
@@ -16,16 +16,31 @@ export interface RangeRequest {
   /** No progress for this time means an open transaction that nobody ends, or a broker that is away. */
   readonly stallMs: number
   readonly signal: AbortSignal
+}
+
+export interface RangeRequest extends RangeBounds {
   /** Gets the records below `until` and the position behind them. Awaited: reading is paused while many batches wait. */
   onRecords(records: readonly LogRecord[], next: number, bytes: number): Promise<void> | void
 }
 
+export interface PiecesRequest extends RangeBounds {
+  /** As `onRecords`, for those who need no objects. */
+  onPiece(piece: Piece): Promise<void> | void
+}
+
 /** Batches that may wait for the consumer before reading is paused. */
 const WAITING_MAX = 8
-/** Records that are made and given out together. With a whole answer of 15,000 the heap's collector took 40 % of a restore: they all lived at once. */
-const TOGETHER_MAX = 2_000
+/** Records that are made and given out together: all of them live at once. */
+const MADE_TOGETHER_MAX = 2_000
+/** Records of one piece, of which none is made. Written 8,000 at a time RocksDB takes 3.2 us for each, 2,000 at a time 4.2; more gain nothing. */
+const PIECE_MAX = 8_000
 
 export async function readRange(log: Log, clock: Clock, request: RangeRequest): Promise<void> {
+  const onPiece = ({ records, from, to, next, bytes }: Piece) => request.onRecords(records.slice(from, to), next, bytes)
+  await readPieces(log, clock, { ...request, onPiece }, MADE_TOGETHER_MAX)
+}
+
+export async function readPieces(log: Log, clock: Clock, request: PiecesRequest, most = PIECE_MAX): Promise<void> {
   if (request.from >= request.until) return
   const waiting: FetchedBatch[] = []
   let failure: Error | undefined
@@ -69,10 +84,10 @@ export async function readRange(log: Log, clock: Clock, request: RangeRequest): 
         reader.resume(request.partition)
       }
       if (batch.fetchedFrom !== position || batch.next <= position) continue
-      for (const { records, next, bytes } of piecesOf(batch, request.until)) {
+      for (const piece of piecesOf(batch, request.until, most)) {
         mustGoOn(request)
-        await request.onRecords(records, next, bytes)
-        position = next
+        await request.onPiece(piece)
+        position = piece.next
         progressAt = clock.monotonic()
       }
     }
@@ -81,28 +96,33 @@ export async function readRange(log: Log, clock: Clock, request: RangeRequest): 
   }
 }
 
-function mustGoOn({ signal, partition }: RangeRequest): void {
+function mustGoOn({ signal, partition }: RangeBounds): void {
   if (signal.aborted) throw new Fault('MR5010', 'release-task', `reading ${name(partition)} was given up because the task is closing`)
 }
 
-interface Piece {
-  readonly records: readonly LogRecord[]
+/** Some records of an answer. */
+export interface Piece {
+  readonly records: Records
+  readonly from: number
+  /** The first that is no longer in it. */
+  readonly to: number
   /** The position behind it. */
   readonly next: number
   readonly bytes: number
 }
 
-/** A batch, up to the offset `until`, in pieces that are made one after another; its size counts with the last. */
-export function* piecesOf({ records, next, bytes }: FetchedBatch, until = Infinity): Generator<Piece> {
+/** A batch, up to the offset `until`, in pieces; its size counts with the last. */
+export function* piecesOf({ records, next, bytes }: FetchedBatch, until = Infinity, most = PIECE_MAX): Generator<Piece> {
   let from = 0
-  for (let to = TOGETHER_MAX; to < records.length; to += TOGETHER_MAX) {
+  for (let to = most; to < records.length; to += most) {
     const behind = records.offsetAt(to) ?? next
     if (behind >= until) break
-    yield { records: records.slice(from, to), next: behind, bytes: 0 }
+    yield { records, from, to, next: behind, bytes: 0 }
     from = to
   }
-  const rest = records.slice(from, records.length)
-  yield { records: next > until ? rest.filter((record) => record.offset < until) : rest, next: Math.min(next, until), bytes }
+  let to = records.length
+  while (to > from && (records.offsetAt(to - 1) ?? 0) >= until) to -= 1
+  yield { records, from, to, next: Math.min(next, until), bytes }
 }
 
 /** Waits until a batch arrives, the signal aborts, or the time is over. */
@@ -122,7 +142,7 @@ async function waitForBatch(clock: Clock, signal: AbortSignal, milliseconds: num
 const name = (partition: TopicPartition): string => `${partition.topic}-${partition.partition}`
 
 /** Only a transaction that nobody ends is for a person; whatever else keeps records away will pass. */
-async function stalled(log: Log, request: RangeRequest, position: number): Promise<Fault> {
+async function stalled(log: Log, request: RangeBounds, position: number): Promise<Fault> {
   const { partition, until, stallMs } = request
   const place = { place: { ...partition, offset: position } }
   const what = `reading ${name(partition)} made no progress for ${stallMs} ms at position ${position} of ${until}`
@@ -163,7 +183,7 @@ function outOfRange(partition: TopicPartition, position: number, logStart: numbe
 }
 
 /** The record at a position, or undefined when it is no longer there (compacted, aborted). */
-export async function readOne(log: Log, clock: Clock, request: Omit<RangeRequest, 'onRecords'>): Promise<LogRecord | undefined> {
+export async function readOne(log: Log, clock: Clock, request: RangeBounds): Promise<LogRecord | undefined> {
   let found: LogRecord | undefined
   await readRange(log, clock, {
     ...request,

@@ -3,10 +3,9 @@
  * values. One owner: a restore, or a standby. Batches of several changelogs are applied one after another, never at the same time, since the
  * mark speaks for all of them.
  */
-import { readChangelogRecord } from '../../state/changelog.ts'
-import type { ChangelogRecord } from '../../state/changelog.ts'
+import type { RestoreBatch } from '../../state/restore-batch.ts'
 import type { LocalMark, TaskState } from '../../state/task-state.ts'
-import type { LogRecord } from '../ports/log.ts'
+import type { Piece } from './range-reader.ts'
 
 export class Restoration {
   readonly begun: number
@@ -37,19 +36,16 @@ export class Restoration {
     this.#completeAt = time
   }
 
-  /** Applies one fetched batch of one changelog. `check` may refuse it before anything is written. */
-  async apply(
-    state: TaskState,
-    step: string,
-    records: readonly LogRecord[],
-    next: number,
-    check?: (changes: readonly ChangelogRecord[]) => void,
-  ): Promise<void> {
-    const changes = records.map(readChangelogRecord)
-    check?.(changes)
-    for (const change of changes) this.epochs[step] = Math.max(this.epochs[step] ?? 0, change.epoch)
-    this.positions[step] = next
-    if (changes.some((change) => change.kind !== 'fence')) await state.restore(step, changes, this.mark())
+  /** Applies one piece of one changelog. `check` may refuse it before anything is written. */
+  async apply(state: TaskState, step: string, piece: Piece, check?: (batch: RestoreBatch) => void): Promise<void> {
+    const batch = state.restoring(step, piece.to - piece.from)
+    piece.records.look(piece.from, piece.to, (memory, keyFrom, keySize, valueFrom, valueSize, headers) =>
+      batch.add(memory, keyFrom, keySize, valueFrom, valueSize, headers),
+    )
+    check?.(batch)
+    if (piece.to > piece.from) this.epochs[step] = Math.max(this.epochs[step] ?? 0, batch.newestEpoch)
+    this.positions[step] = piece.next
+    if (!batch.isEmpty) await state.restore(batch, this.mark())
   }
 
   /** Incomplete: only who holds the task can say that a store is complete. */

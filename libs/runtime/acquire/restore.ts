@@ -8,7 +8,7 @@ import { Fault } from '../../faults/fault.ts'
 import type { CommitRecord } from '../task/commit-record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log, PartitionRange } from '../ports/log.ts'
-import { readRange } from './range-reader.ts'
+import { readPieces } from './range-reader.ts'
 import { Restoration } from './restoration.ts'
 
 export interface ChangelogFacts {
@@ -118,17 +118,17 @@ async function restoreOne(
   let bytesRead = 0
   const report = (): void => context.onProgress({ step, from, position: positions[step] ?? 0, end: fence + 1, bytesRead, startedAt: begun })
   report()
-  await readRange(context.log, context.clock, {
+  await readPieces(context.log, context.clock, {
     partition: { topic, partition: context.partition },
     from,
     until: fence + 1,
     stallMs: context.stallMs,
     signal: context.signal,
-    onRecords: async (records, next, bytes) => {
-      await restoration.apply(state, step, records, next, (changes) => {
-        if (!explained && changes.some((change) => change.kind === 'user')) throw strayState(context, changelog)
+    onPiece: async (piece) => {
+      await restoration.apply(state, step, piece, ({ hasState }) => {
+        if (!explained && hasState) throw strayState(context, changelog)
       })
-      bytesRead += bytes
+      bytesRead += piece.bytes
       failPoint('restoring')
       report()
     },

@@ -46,13 +46,28 @@ export interface OutgoingRecords extends Iterable<OutgoingRecord> {
 }
 
 /** Records in offset order, made when they are asked for. */
+/** Key and value of a record as parts of the memory in which they stand; a negative size: null. */
+export type SeeRecord = (
+  memory: Buffer,
+  keyFrom: number,
+  keySize: number,
+  valueFrom: number,
+  valueSize: number,
+  headers: readonly Header[],
+) => void
+
 export interface Records extends Iterable<LogRecord> {
   readonly length: number
   /** Without making the record; undefined: there is none. */
   offsetAt(index: number): number | undefined
   timestampAt(index: number): number | undefined
   slice(from: number, to: number): readonly LogRecord[]
+  /** Shows records without making them: for those who read millions and keep none. */
+  look(from: number, to: number, see: SeeRecord): void
 }
+
+const NOTHING = Buffer.alloc(0)
+const NULL_SIZE = -1
 
 /** Records that are there already. */
 export const recordsOf = (list: readonly LogRecord[]): Records => ({
@@ -60,6 +75,13 @@ export const recordsOf = (list: readonly LogRecord[]): Records => ({
   offsetAt: (index) => list[index]?.offset,
   timestampAt: (index) => list[index]?.timestamp,
   slice: (from, to) => list.slice(from, to),
+  look: (from, to, see) => {
+    for (const { key, value, headers } of list.slice(from, to)) {
+      const keySize = key?.length ?? 0
+      const memory = Buffer.concat([key ?? NOTHING, value ?? NOTHING])
+      see(memory, 0, key === null ? NULL_SIZE : keySize, keySize, value?.length ?? NULL_SIZE, headers)
+    }
+  },
   [Symbol.iterator]: () => list[Symbol.iterator](),
 })
 

@@ -2,6 +2,7 @@
  * Records to be sent, in memory outside of the heap: keys and values one after another, and where each begins. They wait for a commit, longer
  * than the young generation of the heap does: as objects with two buffers each they would be copied there twice and collected late.
  */
+import { copyBytes, copyPart } from '../../dataflow/copy-bytes.ts'
 import type { Header, OutgoingRecord, OutgoingRecords } from './log.ts'
 import { NO_HEADERS } from './log.ts'
 
@@ -11,8 +12,6 @@ const RECORDS_FIRST = 8
 const GROWS_BY = 4
 /** Size of what is null. */
 export const NULL_SIZE = -1
-/** Shorter values are copied by a loop: the call costs more. */
-const LOOP_BYTES_MAX = 24
 
 export class PackedOutgoing implements OutgoingRecords {
   #bytes = Buffer.allocUnsafeSlow(BYTES_FIRST)
@@ -76,11 +75,11 @@ export class PackedOutgoing implements OutgoingRecords {
 
   /** Answers where `target` goes on. Nothing is written for null. */
   copyKey(index: number, target: Uint8Array, at: number): number {
-    return this.#copy(this.#starts[index] ?? 0, this.keySizeAt(index), target, at)
+    return copyPart(target, at, this.#bytes, this.#starts[index] ?? 0, this.keySizeAt(index))
   }
 
   copyValue(index: number, target: Uint8Array, at: number): number {
-    return this.#copy((this.#starts[index] ?? 0) + Math.max(0, this.keySizeAt(index)), this.valueSizeAt(index), target, at)
+    return copyPart(target, at, this.#bytes, (this.#starts[index] ?? 0) + Math.max(0, this.keySizeAt(index)), this.valueSizeAt(index))
   }
 
   /** Key and value are views: they stay as they are. */
@@ -114,22 +113,6 @@ export class PackedOutgoing implements OutgoingRecords {
     this.#bytes.copy(larger, 0, 0, this.#end)
     this.#bytes = larger
   }
-
-  #copy(from: number, size: number, target: Uint8Array, at: number): number {
-    if (size <= 0) return at
-    const bytes = this.#bytes
-    if (size > LOOP_BYTES_MAX) bytes.copy(target, at, from, from + size)
-    else for (let index = 0; index < size; index += 1) target[at + index] = bytes[from + index] as number // below size
-    return at + size
-  }
-}
-
-/** All of `source`, where there is room for it. Answers where `target` goes on. */
-export function copyBytes(target: Uint8Array, at: number, source: Uint8Array): number {
-  const { length } = source
-  if (length > LOOP_BYTES_MAX) target.set(source, at)
-  else for (let index = 0; index < length; index += 1) target[at + index] = source[index] as number // below length
-  return at + length
 }
 
 function longer<Numbers extends Float64Array | Int32Array>(from: Numbers, to: Numbers): Numbers {

@@ -251,7 +251,7 @@ export class StandbyTask {
       if (batch === undefined) continue
       const expected = restoration.positions[step] ?? 0
       if (batch.fetchedFrom === expected) {
-        for (const { records, next } of piecesOf(batch)) await restoration.apply(state, step, records, next)
+        for (const piece of piecesOf(batch)) await restoration.apply(state, step, piece)
       } else {
         waiting.length = 0
         this.#context.reader.assign(partition, expected)

@@ -4,7 +4,7 @@
  */
 import { MARK_KEY } from '../../../libs/state/key-layout.ts'
 import type { LocalMark } from '../../../libs/state/local-mark.ts'
-import type { StoreWrite } from '../../../libs/state/store.ts'
+import type { StoreWrites } from '../../../libs/state/store.ts'
 import type { CommitHistory } from './commit-history.ts'
 
 /** Commit topic and partition of a task; undefined: no such task. */
@@ -13,8 +13,8 @@ type PlaceOf = (task: string) => { readonly topic: string; readonly partition: n
 export class MarkHistory {
   readonly #marks = new Map<string, Set<string>>()
 
-  note(task: string, writes: readonly StoreWrite[]): void {
-    const mark = writes.findLast(({ key }) => key.length === MARK_KEY.length && Buffer.compare(key, MARK_KEY) === 0)?.value
+  note(task: string, writes: StoreWrites): void {
+    const mark = [...writes].findLast(({ key }) => key.length === MARK_KEY.length && Buffer.compare(key, MARK_KEY) === 0)?.value
     if (mark === undefined || mark === null) return
     const known = this.#marks.get(task) ?? new Set()
     this.#marks.set(task, known)

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../../libs/runtime/ports/clock.ts'
 import type { MarkHistory } from './mark-history.ts'
-import type { ClearRange, Store, StoreEntry, StoreHome, StoreWrite } from '../../../libs/state/store.ts'
+import type { ClearRange, Store, StoreEntry, StoreHome, StoreWrites } from '../../../libs/state/store.ts'
 
 export class SlowHome implements StoreHome {
   readonly #home: StoreHome
@@ -60,12 +60,12 @@ class SlowStore implements Store {
     await this.#wait()
     return found
   }
-  async write(writes: readonly StoreWrite[]): Promise<void> {
+  async write(writes: StoreWrites): Promise<void> {
     await this.#wait()
     this.#marks.note(this.#task, writes)
     await this.#store.write(writes)
   }
-  async clearRanges(ranges: readonly ClearRange[], writes: readonly StoreWrite[]): Promise<void> {
+  async clearRanges(ranges: readonly ClearRange[], writes: StoreWrites): Promise<void> {
     await this.#wait()
     this.#marks.note(this.#task, writes)
     await this.#store.clearRanges(ranges, writes)

@@ -1,13 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import {
-  decodeEpoch,
-  encodeEpoch,
-  encodeUser,
-  fenceKey,
-  readChangelogRecord,
-  resetChangelogRecord,
-  userChangelogRecord,
-} from '../../../libs/state/changelog.ts'
+import { decodeEpoch, encodeEpoch, encodeUser, fenceKey, resetChangelogRecord, userChangelogRecord } from '../../../libs/state/changelog.ts'
+import { readChangelogRecord } from '../../support/changelog-records.ts'
 
 describe('changelog records', () => {
   it('come back as they were written', () => {

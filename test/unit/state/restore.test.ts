@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals'
-import { readChangelogRecord } from '../../../libs/state/changelog.ts'
-import type { ChangelogRecord } from '../../../libs/state/changelog.ts'
 import { memoryHome } from '../../../libs/state/memory-store.ts'
 import type { Store } from '../../../libs/state/store.ts'
 import { TaskState } from '../../../libs/state/task-state.ts'
+import { readChangelogRecord, restore } from '../../support/changelog-records.ts'
+import type { ChangelogRecord } from '../../support/changelog-records.ts'
 import { cached, commit, json, markAt, noCache, openedState as opened, totals } from '../../support/state-samples.ts'
 import type { Total } from '../../support/state-samples.ts'
 
@@ -21,43 +21,44 @@ describe('restore', () => {
 
   it('applies changes and deletions in their order and leaves fences out', async () => {
     const { state } = await opened(noCache)
-    await state.restore('totals', [user('a', 1), user('b', 1), fence, user('a', 2), user('b', null)], markAt(3))
+    await restore(state, 'totals', [user('a', 1), user('b', 1), fence, user('a', 2), user('b', null)], markAt(3))
     expect(contents(state)).toEqual({ a: 2, b: undefined, c: undefined })
     expect(state.mark).toEqual(markAt(3))
   })
 
   it('goes on where it was, batch by batch', async () => {
     const { state, store } = await opened(noCache)
-    await state.restore('totals', [user('a', 1)], markAt(1, { complete: false }))
+    await restore(state, 'totals', [user('a', 1)], markAt(1, { complete: false }))
     const again = TaskState.open(store, ['totals'], noCache)
     expect(again.mark).toMatchObject({ n: 1, complete: false })
-    await again.restore('totals', [user('b', 2)], markAt(2))
+    await restore(again, 'totals', [user('b', 2)], markAt(2))
     expect(contents(again)).toEqual({ a: 1, b: 2, c: undefined })
   })
 
   it('a reset record clears what stood before it, in the store and in the same batch (hole H4)', async () => {
     const { state } = await opened(cached)
-    await state.restore('totals', [user('a', 1), user('b', 1)], markAt(1))
+    await restore(state, 'totals', [user('a', 1), user('b', 1)], markAt(1))
     expect(contents(state)).toEqual({ a: 1, b: 1, c: undefined })
-    await state.restore('totals', [user('b', 2), reset(2), user('c', 3, 2)], markAt(2, { epoch: 2, changelogEpochs: { totals: 2 } }))
+    await restore(state, 'totals', [user('b', 2), reset(2), user('c', 3, 2)], markAt(2, { epoch: 2, changelogEpochs: { totals: 2 } }))
     expect(contents(state)).toEqual({ a: undefined, b: undefined, c: 3 })
   })
 
   it('the first record of a newer epoch clears the step even where compaction has left no reset record in view', async () => {
     const { state } = await opened(cached)
-    await state.restore('totals', [user('a', 1)], markAt(1))
-    await state.restore('totals', [user('b', 2, 2)], markAt(2, { epoch: 2, changelogEpochs: { totals: 2 } }))
+    await restore(state, 'totals', [user('a', 1)], markAt(1))
+    await restore(state, 'totals', [user('b', 2, 2)], markAt(2, { epoch: 2, changelogEpochs: { totals: 2 } }))
     expect(contents(state)).toEqual({ a: undefined, b: 2, c: undefined })
   })
 
   it('a record of an older epoch than the store is ignored', async () => {
     const { state } = await opened(noCache)
-    await state.restore(
+    await restore(
+      state,
       'totals',
       [user('a', 2, 2), user('a', 1, 1), user('b', 1, 1)],
       markAt(2, { epoch: 2, changelogEpochs: { totals: 2 } }),
     )
-    await state.restore('totals', [user('c', 1, 1)], markAt(2, { epoch: 2, changelogEpochs: { totals: 2 } }))
+    await restore(state, 'totals', [user('c', 1, 1)], markAt(2, { epoch: 2, changelogEpochs: { totals: 2 } }))
     expect(contents(state)).toEqual({ a: 2, b: undefined, c: undefined })
   })
 
@@ -95,7 +96,7 @@ describe('restore', () => {
       value: Buffer.from('5'),
       headers: [['e', Buffer.from([1])]],
     })
-    await state.restore('totals', [timed, user('a', 1)], markAt(1))
+    await restore(state, 'totals', [timed, user('a', 1)], markAt(1))
     expect(totals(state).get('a')).toEqual({ sum: 1 })
     expect(windows.take(7)).toEqual([{ time: 7, key: 'k', value: 5 }])
   })

@@ -96,9 +96,12 @@ export async function localWorker(seat: WorkerSeat): Promise<RunningWorker> {
 async function openStores({ world, topology, directory, seats }: WorkerSeat, settings: Settings, log: Log): Promise<StoreHome> {
   const wiring = wire(topology.plan, await externalPartitions(log, topology.plan))
   const stateful = wiring.tasks.filter((task) => task.changelogs.size > 0).length
-  const copies = 1 + Math.min(settings.standbyReplicas, seats - 1)
-  return await world.openStores(directory, settings.stateMemoryBytes / 2, Math.max(1, stateful) * copies)
+  return await world.openStores(directory, settings.stateMemoryBytes / 2, storesExpected(stateful, settings.standbyReplicas, seats))
 }
+
+/** `stateful`: tasks of the application that have stores. */
+export const storesExpected = (stateful: number, standbyReplicas: number, seats: number): number =>
+  Math.max(1, stateful) * (1 + Math.min(standbyReplicas, seats - 1))
 
 export const noteTo =
   (logger: Logger): Note =>

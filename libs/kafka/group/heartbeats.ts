@@ -27,6 +27,12 @@ const YOUNG_MS = 3_000
 const YOUNG_INTERVAL_MS_MIN = 20
 const YOUNG_INTERVAL_MS_MAX = 100
 
+/** Milliseconds to the next heartbeat of a generation of this age; never more than is set. */
+export function heartbeatPause(ageMs: number, heartbeatIntervalMs: number): number {
+  if (ageMs >= YOUNG_MS) return heartbeatIntervalMs
+  return Math.min(heartbeatIntervalMs, YOUNG_INTERVAL_MS_MAX, Math.max(YOUNG_INTERVAL_MS_MIN, ageMs / 2))
+}
+
 /** No heartbeat was answered for a whole session: the coordinator has given this member up, or will before it hears of it again. */
 export class SessionOver extends Error {}
 
@@ -65,10 +71,7 @@ export class Heartbeats {
   }
 
   get #interval(): number {
-    const { heartbeatIntervalMs } = this.#options
-    const age = performance.now() - this.#bornAt
-    if (age >= YOUNG_MS) return heartbeatIntervalMs
-    return Math.min(heartbeatIntervalMs, YOUNG_INTERVAL_MS_MAX, Math.max(YOUNG_INTERVAL_MS_MIN, age / 2))
+    return heartbeatPause(performance.now() - this.#bornAt, this.#options.heartbeatIntervalMs)
   }
 
   stop(): void {

@@ -45,8 +45,7 @@ export interface OutgoingRecords extends Iterable<OutgoingRecord> {
   at(index: number): OutgoingRecord | undefined
 }
 
-/** Records in offset order, made when they are asked for. */
-/** Key and value of a record as parts of the memory in which they stand; a negative size: null. */
+/** Key and value of a record as parts of the memory in which they stand; NULL_SIZE: it is null. */
 export type SeeRecord = (
   memory: Buffer,
   keyFrom: number,
@@ -56,6 +55,7 @@ export type SeeRecord = (
   headers: readonly Header[],
 ) => void
 
+/** Records in offset order, made when they are asked for. */
 export interface Records extends Iterable<LogRecord> {
   readonly length: number
   /** Without making the record; undefined: there is none. */
@@ -67,7 +67,8 @@ export interface Records extends Iterable<LogRecord> {
 }
 
 const NOTHING = Buffer.alloc(0)
-const NULL_SIZE = -1
+/** Size of a key or value that is null. */
+export const NULL_SIZE = -1
 
 /** Records that are there already. */
 export const recordsOf = (list: readonly LogRecord[]): Records => ({

@@ -4,14 +4,12 @@
  */
 import { copyBytes, copyPart } from '../../dataflow/copy-bytes.ts'
 import type { Header, OutgoingRecord, OutgoingRecords } from './log.ts'
-import { NO_HEADERS } from './log.ts'
+import { NO_HEADERS, NULL_SIZE } from './log.ts'
 
 const BYTES_FIRST = 512
 const RECORDS_FIRST = 8
 /** What is copied while it grows is a third of the end. */
 const GROWS_BY = 4
-/** Size of what is null. */
-export const NULL_SIZE = -1
 
 export class PackedOutgoing implements OutgoingRecords {
   #bytes = Buffer.allocUnsafeSlow(BYTES_FIRST)

@@ -2,7 +2,8 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import type { Header, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
-import { NULL_SIZE, PackedOutgoing } from '../../../libs/runtime/ports/packed-outgoing.ts'
+import { NULL_SIZE } from '../../../libs/runtime/ports/log.ts'
+import { PackedOutgoing } from '../../../libs/runtime/ports/packed-outgoing.ts'
 
 const bytes = (maxLength: number) => fc.option(fc.uint8Array({ maxLength }).map((array) => Buffer.from(array)))
 const headerLists: readonly (readonly Header[])[] = [[], [['a', Buffer.from('1')]], [['b', Buffer.alloc(0)]]]

@@ -11,10 +11,13 @@ export interface PackedEntries {
 /** Length of what is not there: the value of a deletion, the answer for an absent key. */
 const NONE = -1
 
+const NO_BYTES = Buffer.alloc(0)
 const WRITES_FIRST = 64
-/** Of a short key and a small value; what is not used of it costs no memory. */
-const BYTES_EACH = 64
+/** Of a short key and a small value. Pages that are not used take no memory. */
+const BYTES_EACH = 128
 const GROWS_BY = 4
+/** Large memory does not grow by its own size. */
+const GROWTH_BYTES_MAX = 16 * 2 ** 20
 
 /** Writes on their way to a store: made one by one, without an object for any of them. */
 export class PackedWrites implements StoreWrites {
@@ -24,7 +27,7 @@ export class PackedWrites implements StoreWrites {
   #length = 0
   #end = 0
 
-  /** There is room for more than is expected; growing costs a copy. */
+  /** More than was expected may be added: that costs a copy. */
   constructor(expected = 0) {
     const first = Math.max(WRITES_FIRST, expected)
     this.#lengths = new Int32Array(2 * first)
@@ -43,7 +46,8 @@ export class PackedWrites implements StoreWrites {
     return this.#length
   }
 
-  get bytes(): number {
+  /** Bytes of all keys and values. */
+  get size(): number {
     return this.#end
   }
 
@@ -67,13 +71,21 @@ export class PackedWrites implements StoreWrites {
     this.#end = 0
   }
 
-  /** Moves away with all of its memory. */
+  /** Gives its memory away; what is left has no writes. */
   release(): PackedEntries {
-    return { lengths: this.#lengths.subarray(0, 2 * this.#length), bytes: this.#bytes.subarray(0, this.#end) }
+    const packed = this.#view()
+    this.#lengths = new Int32Array(2 * WRITES_FIRST)
+    this.#bytes = NO_BYTES
+    this.clear()
+    return packed
   }
 
   *[Symbol.iterator](): Iterator<StoreWrite> {
-    yield* unpackWrites(this.release())
+    yield* unpackWrites(this.#view())
+  }
+
+  #view(): PackedEntries {
+    return { lengths: this.#lengths.subarray(0, 2 * this.#length), bytes: this.#bytes.subarray(0, this.#end) }
   }
 
   #added(keyLength: number, valueLength: number): void {
@@ -89,7 +101,8 @@ export class PackedWrites implements StoreWrites {
       this.#lengths = larger
     }
     if (this.#end + size <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.#end + size, GROWS_BY * this.#bytes.length))
+    const { length } = this.#bytes
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#end + size, Math.min(GROWS_BY * length, length + GROWTH_BYTES_MAX)))
     this.#bytes.copy(larger, 0, 0, this.#end)
     this.#bytes = larger
   }

@@ -1,5 +1,5 @@
 /**
- * The order of packed keys by their bytes, found in numbers: no object is made and no function called for each of them.
+ * The order of packed keys by their bytes, found in numbers: no object is made of a key, and few are compared with one another.
  *
  * Of each key the first bytes that differ are made one number, with its place behind them so that equal keys keep their order; these are
  * sorted as numbers. Keys that are equal so far are sorted again by the bytes behind.
@@ -43,7 +43,7 @@ function sortPart(keys: Keys, order: Uint32Array, depth: number): void {
   // All keys are equal to their ends.
   if (begin === undefined) return
   const ranks = new Float64Array(order.length)
-  const depthOfRank = rank(keys, order, begin, ranks)
+  const width = rank(keys, order, begin, ranks)
   ranks.sort()
   const before = order.slice()
   let first = 0
@@ -53,26 +53,26 @@ function sortPart(keys: Keys, order: Uint32Array, depth: number): void {
     const own = Math.floor(number / order.length)
     order[place] = before[number - own * order.length] as number // the rest is a place
     if (own === prefix) continue
-    if (place - first > 1) sortPart(keys, order.subarray(first, place), begin + depthOfRank)
+    if (place - first > 1) sortPart(keys, order.subarray(first, place), begin + width)
     first = place
     prefix = own
   }
-  if (order.length - first > 1) sortPart(keys, order.subarray(first), begin + depthOfRank)
+  if (order.length - first > 1) sortPart(keys, order.subarray(first), begin + width)
 }
 
 /** Gives each entry its number: as many bytes from `begin` on as fit, and its place. Answers how many bytes. */
 function rank({ lengths, bytes, starts }: Keys, order: Uint32Array, begin: number, ranks: Float64Array): number {
-  let depth = 1
-  while (DIGITS ** (depth + 1) * order.length < EXACT_MAX) depth += 1
+  let width = 1
+  while (DIGITS ** (width + 1) * order.length < EXACT_MAX) width += 1
   for (let place = 0; place < order.length; place += 1) {
     const entry = order[place] as number // below length
     const start = starts[entry] as number // there is one for each entry, as of the lengths
     const end = start + (lengths[2 * entry] as number)
     let number = 0
-    for (let at = start + begin; at < start + begin + depth; at += 1) number = number * DIGITS + (at < end ? (bytes[at] as number) + 1 : 0)
+    for (let at = start + begin; at < start + begin + width; at += 1) number = number * DIGITS + (at < end ? (bytes[at] as number) + 1 : 0)
     ranks[place] = number * order.length + place
   }
-  return depth
+  return width
 }
 
 /** The first byte in which two keys differ; undefined: there is none. */
@@ -107,8 +107,10 @@ function insertEach(keys: Keys, order: Uint32Array, depth: number): void {
 }
 
 function isBefore({ lengths, bytes, starts }: Keys, one: number, other: number, depth: number): boolean {
-  const [start, otherStart] = [starts[one] as number, starts[other] as number] // of entries, as in rank()
-  const [length, otherLength] = [lengths[2 * one] as number, lengths[2 * other] as number]
+  const start = starts[one] as number // of entries, as in rank()
+  const otherStart = starts[other] as number
+  const length = lengths[2 * one] as number
+  const otherLength = lengths[2 * other] as number
   const most = Math.min(length, otherLength)
   let at = depth
   while (at < most && bytes[start + at] === bytes[otherStart + at]) at += 1

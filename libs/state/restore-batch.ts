@@ -1,4 +1,8 @@
-/** Changelog records of one step on their way into its store. They are taken from the memory in which they came; no object is made of any. */
+/**
+ * Changelog records of one step on their way into its store. They are taken from the memory in which they came; no object is made of any.
+ *
+ * What stood before a reset record, or before the first record of a newer epoch, goes; records of an older epoch than the store's are ignored.
+ */
 import type { Header } from '../dataflow/plan.ts'
 import { changelogEpoch, changelogKind } from './changelog.ts'
 import { PackedWrites } from './packed-entries.ts'
@@ -48,8 +52,8 @@ export class RestoreBatch {
     return this.#hasState
   }
 
-  /** The records are fences, or there are none. */
-  get isEmpty(): boolean {
+  /** Or nothing at all: the store stays as it is. */
+  get hasOnlyFences(): boolean {
     return !this.#hasState && !this.#hasReset
   }
 

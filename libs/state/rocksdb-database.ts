@@ -188,7 +188,7 @@ const SIZE_PROPERTIES = ['rocksdb.total-sst-files-size', 'rocksdb.cur-size-all-m
 
 function isBig(writes: StoreWrites): boolean {
   if (writes.length >= OFFLOAD_WRITES_MIN) return true
-  if (writes instanceof PackedWrites) return writes.bytes >= OFFLOAD_BYTES_MIN
+  if (writes instanceof PackedWrites) return writes.size >= OFFLOAD_BYTES_MIN
   let bytes = 0
   for (const { key, value } of writes) bytes += key.length + (value?.length ?? 0)
   return bytes >= OFFLOAD_BYTES_MIN

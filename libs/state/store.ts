@@ -10,7 +10,7 @@ export interface StoreWrite {
   readonly value: Uint8Array | null
 }
 
-/** A list, or what was packed without one. */
+/** A list, or what was packed without one: its memory is the store's from when it is given. */
 export interface StoreWrites extends Iterable<StoreWrite> {
   readonly length: number
 }
@@ -39,7 +39,7 @@ export interface Store {
   get(key: Uint8Array): Uint8Array | undefined
   /** Ordered, at most `limit` entries, on the event loop. */
   scan(range: ScanRange): StoreEntry[]
-  /** All or nothing, also after kill -9. Later writes to one key in the same batch win. Packed writes belong to the store from here on. */
+  /** All or nothing, also after kill -9. Later writes to one key in the same batch win. */
   write(writes: StoreWrites): Promise<void>
   /** Removes every key in the ranges and then applies the writes, in one atomic step. */
   clearRanges(ranges: readonly ClearRange[], writes: StoreWrites): Promise<void>

@@ -23,8 +23,8 @@ import type { ClearRange, Store } from './store.ts'
 
 export type { LocalMark } from './local-mark.ts'
 
-/** Of the mark, and of new names of steps and cells: about so many writes. */
-const MARK_WRITES = 8
+/** The mark, and new names of steps and cells. */
+const MARK_WRITES = 2
 
 export interface TaskStateOptions {
   /** Bound of the cache of decoded values, bytes (about: sizes of decoded values are estimated from their encoded size). May change. */
@@ -173,16 +173,15 @@ export class TaskState implements StateCounters {
   /** For changelog records of the step, to be applied next. `expected`: how many, about. */
   restoring(step: string, expected = 0): RestoreBatch {
     const epoch = this.#mark?.changelogEpochs[step] ?? 0
+    // All local keys of a step begin with the first of its range, and go on as its changelog's keys do.
     return new RestoreBatch(step, this.#restorable(step).range.from, epoch, expected + MARK_WRITES)
   }
 
-  /**
-   * Applies changelog records in their order, and the mark. What stood before a reset record, or before the first record of a
-   * newer epoch, is gone; records of an older epoch than the store's are ignored.
-   */
+  /** Applies the records and the mark in one atomic write. */
   async restore(batch: RestoreBatch, mark: LocalMark): Promise<void> {
     const cells = this.#restorable(batch.step)
-    await this.#write(batch.writes, mark, batch.cleared ? [cells.range] : [])
+    // A store without a mark is empty: whatever is written comes with one.
+    await this.#write(batch.writes, mark, batch.cleared && this.#mark !== undefined ? [cells.range] : [])
     cells.reset()
     this.#budget.clear()
   }

@@ -41,7 +41,7 @@ describe('packed writes', () => {
     packed.clear()
     packed.add(Buffer.from('b'), null)
     expect([...packed].map(text)).toEqual(['62 = deleted'])
-    expect(packed.bytes).toBe(1)
+    expect(packed.size).toBe(1)
   })
 
   it('are put into the order of their keys, equal ones in the order in which they came', () => {
@@ -56,5 +56,28 @@ describe('packed writes', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  // From 8,034 on fewer bytes of a key fit into one number.
+  it.each([8_033, 8_034, 20_000])('are put into order also where they are %d', (count) => {
+    const packed = new PackedWrites()
+    const names = Array.from(
+      { length: count },
+      (_, index) => `account-${String((index * 7_919) % 100_003).padStart(index % 2 === 0 ? 9 : 6, '0')}`,
+    )
+    for (const name of names) packed.add(Buffer.from(name), null)
+    packed.add(Buffer.from([0]), Buffer.from('mark'))
+    const entries = packed.release()
+    const all = [...names, '\0']
+    const order = [...keyOrder(entries, entryStarts(entries))]
+    expect(order).toEqual([...all.keys()].toSorted((a, b) => Buffer.compare(Buffer.from(all[a] ?? ''), Buffer.from(all[b] ?? ''))))
+  })
+
+  it('give their memory away once', () => {
+    const packed = PackedWrites.of([{ key: Buffer.from('a'), value: null }])
+    expect(unpackWrites(packed.release()).map(text)).toEqual(['61 = deleted'])
+    expect([packed.length, packed.size, [...packed]]).toEqual([0, 0, []])
+    packed.add(Buffer.from('b'), Buffer.from('2'))
+    expect([...packed].map(text)).toEqual(['62 = 32'])
   })
 })

@@ -5,7 +5,7 @@
  * be copied twice and collected late. As numbers they are outside of it.
  */
 import type { Header, LogRecord, Records, SeeRecord } from '../../runtime/ports/log.ts'
-import { NO_HEADERS } from '../../runtime/ports/log.ts'
+import { NO_HEADERS, NULL_SIZE } from '../../runtime/ports/log.ts'
 
 /** Of each record: offset in its batch, begin and size of the key, begin and size of the value. A negative size: null. */
 const PLACES = 5
@@ -84,9 +84,9 @@ export class RecordRun {
       see(
         this.#bytes,
         places[at + 1] ?? 0,
-        places[at + 2] ?? -1,
+        places[at + 2] ?? NULL_SIZE,
         places[at + 3] ?? 0,
-        places[at + 4] ?? -1,
+        places[at + 4] ?? NULL_SIZE,
         this.#headers?.[index] ?? NO_HEADERS,
       )
     }
@@ -94,7 +94,7 @@ export class RecordRun {
 
   #bytesAt(place: number): Buffer | null {
     const from = this.#places[place] ?? 0
-    const size = this.#places[place + 1] ?? -1
+    const size = this.#places[place + 1] ?? NULL_SIZE
     return size < 0 ? null : this.#bytes.subarray(from, from + size)
   }
 }

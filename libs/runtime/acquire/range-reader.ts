@@ -40,7 +40,7 @@ export async function readRange(log: Log, clock: Clock, request: RangeRequest): 
   await readPieces(log, clock, { ...request, onPiece }, MADE_TOGETHER_MAX)
 }
 
-export async function readPieces(log: Log, clock: Clock, request: PiecesRequest, most = PIECE_MAX): Promise<void> {
+export async function readPieces(log: Log, clock: Clock, request: PiecesRequest, recordsMax = PIECE_MAX): Promise<void> {
   if (request.from >= request.until) return
   const waiting: FetchedBatch[] = []
   let failure: Error | undefined
@@ -84,7 +84,7 @@ export async function readPieces(log: Log, clock: Clock, request: PiecesRequest,
         reader.resume(request.partition)
       }
       if (batch.fetchedFrom !== position || batch.next <= position) continue
-      for (const piece of piecesOf(batch, request.until, most)) {
+      for (const piece of piecesOf(batch, request.until, recordsMax)) {
         mustGoOn(request)
         await request.onPiece(piece)
         position = piece.next
@@ -112,16 +112,17 @@ export interface Piece {
 }
 
 /** A batch, up to the offset `until`, in pieces; its size counts with the last. */
-export function* piecesOf({ records, next, bytes }: FetchedBatch, until = Infinity, most = PIECE_MAX): Generator<Piece> {
+export function* piecesOf({ records, next, bytes }: FetchedBatch, until = Infinity, recordsMax = PIECE_MAX): Generator<Piece> {
   let from = 0
-  for (let to = most; to < records.length; to += most) {
+  for (let to = recordsMax; to < records.length; to += recordsMax) {
     const behind = records.offsetAt(to) ?? next
     if (behind >= until) break
     yield { records, from, to, next: behind, bytes: 0 }
     from = to
   }
-  let to = records.length
-  while (to > from && (records.offsetAt(to - 1) ?? 0) >= until) to -= 1
+  // Forward: records are found from where it was looked last.
+  let to = next > until ? from : records.length
+  while (to < records.length && (records.offsetAt(to) ?? until) < until) to += 1
   yield { records, from, to, next: Math.min(next, until), bytes }
 }
 

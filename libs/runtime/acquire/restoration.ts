@@ -45,7 +45,7 @@ export class Restoration {
     check?.(batch)
     if (piece.to > piece.from) this.epochs[step] = Math.max(this.epochs[step] ?? 0, batch.newestEpoch)
     this.positions[step] = piece.next
-    if (!batch.isEmpty) await state.restore(batch, this.mark())
+    if (!batch.hasOnlyFences) await state.restore(batch, this.mark())
   }
 
   /** Incomplete: only who holds the task can say that a store is complete. */

@@ -45,7 +45,7 @@ export interface OutgoingRecords extends Iterable<OutgoingRecord> {
   at(index: number): OutgoingRecord | undefined
 }
 
-/** Key and value of a record as parts of the memory in which they stand; NULL_SIZE: it is null. */
+/** Key and value of a record as parts of the memory in which they stand, which is the log's: only for the time of the call. NULL_SIZE: it is null. */
 export type SeeRecord = (
   memory: Buffer,
   keyFrom: number,

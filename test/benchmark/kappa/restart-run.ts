@@ -1,4 +1,4 @@
-/** One contender that holds state, started again and again: after kill -9, after an ordered stop, and after the loss of its disk. */
+/** The life of one application that holds state: filled and killed, then started after kill -9, after an ordered stop, and after the loss of its disk. */
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NO_HEADERS } from '../../../libs/runtime/ports/log.ts'
@@ -16,6 +16,8 @@ export interface StartTimes {
   readonly killed: number
   readonly kept: number
   readonly lost: number
+  /** That the last of them has read. */
+  readonly changelogRecords: number
 }
 
 const groupPollMs = 200
@@ -23,29 +25,40 @@ const groupPollMs = 200
 const pollMs = 25
 const groupEmptyWithinMs = 60_000
 
+/** What all of them read; it grows with each start. */
+export interface RestartInput {
+  readonly topic: string
+  readonly plan: RestartPlan
+}
+
+export async function loadRestartInput(ground: Ground, keys: number): Promise<RestartInput> {
+  const { log, options } = ground.setup
+  const topic = ground.fresh('restart-input')
+  const plan = new RestartPlan(keys, options.partitions)
+  await makeTopic(log, topic, options.partitions)
+  await preload(log, topic, options.partitions, plan)
+  return { topic, plan }
+}
+
 export class RestartRun {
-  readonly name: ContenderName
   readonly #ground: Ground
+  readonly #input: RestartInput
   readonly #application: string
-  readonly #input: string
   readonly #output: string
   readonly #contender: Contender
-  readonly #plan: RestartPlan
 
-  private constructor(ground: Ground, one: NamedWorkload, name: ContenderName, keys: number) {
+  constructor(ground: Ground, one: NamedWorkload, name: ContenderName, input: RestartInput) {
     const { brokers, options } = ground.setup
-    const { partitions, threads, commitIntervalMs } = options
-    this.name = name
+    const { threads, commitIntervalMs } = options
     this.#ground = ground
+    this.#input = input
     this.#application = ground.fresh(`${name}-restart`)
-    this.#input = `${this.#application}-input`
     this.#output = `${this.#application}-output`
-    this.#plan = new RestartPlan(keys, partitions)
     this.#contender = ground.contender(name, one, {
       workload: one.name,
       brokers,
       application: this.#application,
-      input: this.#input,
+      input: input.topic,
       output: this.#output,
       threads,
       commitIntervalMs,
@@ -53,32 +66,20 @@ export class RestartRun {
     })
   }
 
-  /** With its state, and killed. */
-  static async filled(ground: Ground, one: NamedWorkload, name: ContenderName, keys: number): Promise<RestartRun> {
-    const run = new RestartRun(ground, one, name, keys)
-    const { log } = ground.setup
-    for (const topic of [run.#input, run.#output]) await makeTopic(log, topic, run.#partitions)
-    await preload(log, run.#input, run.#partitions, run.#plan)
-    await run.#start('kill')
-    return run
-  }
-
-  /** It was killed before, and is killed in the end. */
-  async turn(): Promise<StartTimes> {
+  /** Throws where the output is not exact. */
+  async live(): Promise<StartTimes> {
+    const { log } = this.#ground.setup
+    await makeTopic(log, this.#output, this.#partitions)
+    // Who is killed has written all of its state in that life: one that was started a moment ago would have little to read again.
+    await this.#start('kill')
     const killed = await this.#withProbes('end')
     const kept = await this.#withProbes('end')
     rmSync(this.#stateDirectory, { recursive: true, force: true })
-    const lost = await this.#withProbes('kill')
-    return { killed, kept, lost }
-  }
-
-  /** Throws where the output is not exact. Answers the records of the changelog. */
-  async finish(): Promise<number> {
-    const { log } = this.#ground.setup
-    await checkOutput(log, `${this.name} (restart)`, this.#output, this.#partitions, this.#plan.check())
+    const lost = await this.#withProbes('end')
+    await checkOutput(log, `${this.#contender.name} (restart)`, this.#output, this.#partitions, this.#input.plan.check())
     const changelogRecords = await this.#changelogSize()
     await this.#ground.remove(this.#application)
-    return changelogRecords
+    return { killed, kept, lost, changelogRecords }
   }
 
   get #partitions(): number {
@@ -90,9 +91,8 @@ export class RestartRun {
   }
 
   async #withProbes(end: 'kill' | 'end'): Promise<number> {
-    const batches = this.#plan
-      .probes()
-      .map(({ partition, ...record }) => ({ topic: this.#input, partition, records: [{ ...record, headers: NO_HEADERS }] }))
+    const { topic, plan } = this.#input
+    const batches = plan.probes().map(({ partition, ...record }) => ({ topic, partition, records: [{ ...record, headers: NO_HEADERS }] }))
     await this.#ground.setup.log.append(batches)
     return await this.#start(end)
   }
@@ -101,7 +101,7 @@ export class RestartRun {
     const { log, options } = this.#ground.setup
     const child = new ContenderProcess(this.#contender)
     try {
-      const ends = await endsOf(log, [this.#input], this.#partitions)
+      const ends = await endsOf(log, [this.#input.topic], this.#partitions)
       const { commitIntervalMs } = options
       const watched = {
         group: this.#contender.group,
@@ -137,7 +137,7 @@ export class RestartRun {
 }
 
 /** All accounts once, and further payments of the first account of each partition. */
-class RestartPlan implements Plan {
+export class RestartPlan implements Plan {
   readonly #totals: Totals
   readonly #keys: number
   readonly #partitions: number

@@ -5,20 +5,18 @@ import { restartSection } from '../../benchmark/kappa/restart.ts'
 const millrace = {
   name: 'millrace',
   times: [
-    { killed: 1, kept: 1, lost: 11 },
-    { killed: 2, kept: 1, lost: 6 },
-    { killed: 1, kept: 1, lost: 1 },
+    { killed: 1, kept: 1, lost: 11, changelogRecords: 1_000 },
+    { killed: 2, kept: 1, lost: 6, changelogRecords: 1_000 },
+    { killed: 1, kept: 1, lost: 1, changelogRecords: 1_000 },
   ],
-  changelogRecords: 1_000,
 } as const
 const streams = {
   name: 'kafka-streams',
   times: [
-    { killed: 10, kept: 3, lost: 13 },
-    { killed: 10, kept: 3, lost: 13 },
-    { killed: 30, kept: 3, lost: 13 },
+    { killed: 10, kept: 3, lost: 13, changelogRecords: 1_000 },
+    { killed: 10, kept: 3, lost: 13, changelogRecords: 1_000 },
+    { killed: 30, kept: 3, lost: 13, changelogRecords: 1_000 },
   ],
-  changelogRecords: 1_000,
 } as const
 
 describe('restart', () => {

@@ -8,7 +8,7 @@ import { PackedOutgoing } from '../../../libs/runtime/ports/packed-outgoing.ts'
 import * as layout from '../../../libs/kafka/codec/batch-header.ts'
 import { packerOf } from '../../../libs/kafka/codec/compression.ts'
 import { decodeRecordSet, extentOf } from '../../../libs/kafka/codec/record-set.ts'
-import type { Header, LogRecord, OutgoingRecord } from '../../../libs/runtime/ports/log.ts'
+import type { Header, LogRecord, OutgoingRecord, Records } from '../../../libs/runtime/ports/log.ts'
 import { batch, batches, decoded, marker, place, record, resealed } from './batches.ts'
 
 const bare = ({ key, value, timestamp, headers }: OutgoingRecord | LogRecord): unknown => ({
@@ -37,6 +37,16 @@ const faultIn = (work: () => unknown): Fault => {
   throw new Error('nothing was thrown')
 }
 
+/** Copies, since what is shown is the log's. */
+function looked(records: Records, from: number, to: number): unknown[] {
+  const seen: unknown[] = []
+  records.look(from, to, (memory, keyFrom, keySize, valueFrom, valueSize, headers) => {
+    const part = (at: number, size: number): Buffer | null => (size < 0 ? null : Buffer.from(memory.subarray(at, at + size)))
+    seen.push({ key: part(keyFrom, keySize), value: part(valueFrom, valueSize), headers })
+  })
+  return seen
+}
+
 describe('the records of an answer', () => {
   it('are the same however they are asked for', () => {
     fc.assert(
@@ -49,6 +59,9 @@ describe('the records of an answer', () => {
           expect(records.offsetAt(index)).toBe(all[index]?.offset)
           expect(records.timestampAt(index)).toBe(all[index]?.timestamp)
           expect(records.slice(index, index + 4)).toEqual(all.slice(index, index + 4))
+          expect(looked(records, index, index + 4)).toEqual(
+            all.slice(index, index + 4).map(({ key, value, headers }) => ({ key, value, headers })),
+          )
         }
       }),
     )

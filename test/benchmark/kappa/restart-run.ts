@@ -24,6 +24,8 @@ const groupPollMs = 200
 /** What is measured is a second or two. */
 const pollMs = 25
 const groupEmptyWithinMs = 60_000
+/** The broker and the disk are busy for a while with what was written last; that is no part of a start. */
+const brokerRestMs = 20_000
 
 /** What all of them read; it grows with each start. */
 export interface RestartInput {
@@ -72,6 +74,7 @@ export class RestartRun {
     await makeTopic(log, this.#output, this.#partitions)
     // Who is killed has written all of its state in that life: one that was started a moment ago would have little to read again.
     await this.#start('kill')
+    await sleep(brokerRestMs)
     const killed = await this.#withProbes('end')
     const kept = await this.#withProbes('end')
     rmSync(this.#stateDirectory, { recursive: true, force: true })

@@ -1,7 +1,9 @@
 /** Changelog records as objects: for tests, and for oracles that fold them without the product's restore. */
 import type { Header } from '../../libs/dataflow/plan.ts'
+import { NULL_SIZE } from '../../libs/runtime/ports/log.ts'
 import { EPOCH_HEADER, changelogEpoch, changelogKind, encodeEpoch } from '../../libs/state/changelog.ts'
 import type { ChangelogKind } from '../../libs/state/changelog.ts'
+import { FENCE, RESET, USER } from '../../libs/state/key-layout.ts'
 import type { LocalMark, TaskState } from '../../libs/state/task-state.ts'
 
 /** `key` is without the byte of the kind. */
@@ -18,7 +20,7 @@ interface Keyed {
   readonly headers: readonly Header[]
 }
 
-const KIND_BYTES = { fence: 0, reset: 1, user: 2 } as const
+const KIND_BYTES = { fence: FENCE, reset: RESET, user: USER } as const
 const NOTHING = Buffer.alloc(0)
 
 export function readChangelogRecord({ key, value, headers }: Keyed): ChangelogRecord {
@@ -32,7 +34,7 @@ export async function restore(state: TaskState, step: string, records: readonly 
   for (const { kind, key, value, epoch } of records) {
     const memory = Buffer.concat([Buffer.from([KIND_BYTES[kind]]), key, value ?? NOTHING])
     const keySize = key.length + 1
-    batch.add(memory, 0, keySize, keySize, value?.length ?? -1, [[EPOCH_HEADER, encodeEpoch(epoch)]])
+    batch.add(memory, 0, keySize, keySize, value?.length ?? NULL_SIZE, [[EPOCH_HEADER, encodeEpoch(epoch)]])
   }
   await state.restore(batch, mark)
 }

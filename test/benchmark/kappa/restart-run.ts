@@ -11,12 +11,12 @@ import { Totals } from './totals.ts'
 import { samplesUntilEnd } from './watch.ts'
 import type { Plan, PlannedRecord } from './workload.ts'
 
-/** Seconds from the start of a process until one new record in each partition is committed. */
-export interface StartTimes {
+export interface Restarts {
+  /** Each in seconds from the start of a process until one new record in each partition is committed. */
   readonly killed: number
   readonly kept: number
   readonly lost: number
-  /** That the last of them has read. */
+  /** Read by the start without its disk. */
   readonly changelogRecords: number
 }
 
@@ -69,16 +69,16 @@ export class RestartRun {
   }
 
   /** Throws where the output is not exact. */
-  async live(): Promise<StartTimes> {
+  async live(): Promise<Restarts> {
     const { log } = this.#ground.setup
     await makeTopic(log, this.#output, this.#partitions)
     // Who is killed has written all of its state in that life: one that was started a moment ago would have little to read again.
     await this.#start('kill')
     await sleep(brokerRestMs)
-    const killed = await this.#withProbes('end')
-    const kept = await this.#withProbes('end')
+    const killed = await this.#withProbes()
+    const kept = await this.#withProbes()
     rmSync(this.#stateDirectory, { recursive: true, force: true })
-    const lost = await this.#withProbes('end')
+    const lost = await this.#withProbes()
     await checkOutput(log, `${this.#contender.name} (restart)`, this.#output, this.#partitions, this.#input.plan.check())
     const changelogRecords = await this.#changelogSize()
     await this.#ground.remove(this.#application)
@@ -93,11 +93,11 @@ export class RestartRun {
     return this.#ground.stateDirectory(this.#application)
   }
 
-  async #withProbes(end: 'kill' | 'end'): Promise<number> {
+  async #withProbes(): Promise<number> {
     const { topic, plan } = this.#input
     const batches = plan.probes().map(({ partition, ...record }) => ({ topic, partition, records: [{ ...record, headers: NO_HEADERS }] }))
     await this.#ground.setup.log.append(batches)
-    return await this.#start(end)
+    return await this.#start('end')
   }
 
   async #start(end: 'kill' | 'end'): Promise<number> {

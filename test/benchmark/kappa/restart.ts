@@ -3,22 +3,23 @@
  *
  * The contenders take turns, A B B A, so that a drift of the machine hits both; each time as a new application that is filled, and killed.
  * Before each start one record is appended to each partition, and the clock stops when all of them are committed. After kill -9 nobody starts
- * before the group has expelled the dead member (10 s for both), so that no time-out is measured. In the end the output must be exact.
+ * before the group has expelled the dead member (10 s for both) and the broker has had a rest, so that neither a time-out nor the filling is
+ * measured. In the end the output must be exact.
  */
 import type { ContenderName } from './contenders.ts'
 import type { NamedWorkload } from './ground.ts'
 import { spreadText } from './report.ts'
-import { loadRestartInput, RestartRun, type StartTimes } from './restart-run.ts'
+import { loadRestartInput, RestartRun, type Restarts } from './restart-run.ts'
 import type { Scenario, Section } from './section.ts'
 import { ratios, spreadOf, type Spread } from './statistics.ts'
 import { sumWorkload } from './sum-workload.ts'
 import { whole } from './text.ts'
 import { contendersOf, order } from './throughput.ts'
 
-export interface Restarts {
+export interface ContenderRestarts {
   readonly name: ContenderName
   /** One for each round. */
-  readonly times: readonly StartTimes[]
+  readonly times: readonly Restarts[]
 }
 
 const keysFull = 5_000_000
@@ -37,16 +38,19 @@ export const restart: Scenario = {
       workload: sumWorkload({ title: 'restart', full: { records: keys, keys }, quick: undefined }, { everyKey: true }),
     }
     const names = contendersOf(one, options)
-    const results = names.map((name) => ({ name, times: [] as StartTimes[] }))
+    const results = new Map<ContenderName, Restarts[]>(names.map((name) => [name, []]))
     const input = await loadRestartInput(ground, keys)
     for (let round = 1; round <= options.rounds; round += 1)
       for (const name of order(round, names)) {
         const took = await new RestartRun(ground, one, name, input).live()
-        results.find((result) => result.name === name)?.times.push(took)
+        results.get(name)?.push(took)
         say(`  round ${round}  ${name.padEnd(13)}  killed, kept, lost: ${[took.killed, took.kept, took.lost].map(seconds).join(', ')} s`)
       }
     await ground.remove(input.topic)
-    return restartSection(keys, results)
+    return restartSection(
+      keys,
+      [...results].map(([name, times]) => ({ name, times })),
+    )
   },
 }
 
@@ -60,14 +64,14 @@ const starts = [
 ] as const
 
 /** Round → changelog records by the time that the lost disk costs beyond a start with its state; without the rounds where that is nothing. */
-const restoredPerSecond = ({ times }: Restarts): ReadonlyMap<number, number> =>
+const restoredPerSecond = ({ times }: ContenderRestarts): ReadonlyMap<number, number> =>
   new Map(
     times.flatMap(({ kept, lost, changelogRecords }, round) => (lost > kept ? [[round, changelogRecords / (lost - kept)] as const] : [])),
   )
 
 /** Pure. */
-export function restartSection(keys: number, results: readonly Restarts[]): Section {
-  const spreads = (times: readonly StartTimes[], of: 'killed' | 'kept' | 'lost'): Spread => spreadOf(times.map((one) => one[of]))
+export function restartSection(keys: number, results: readonly ContenderRestarts[]): Section {
+  const spreads = (times: readonly Restarts[], of: 'killed' | 'kept' | 'lost'): Spread => spreadOf(times.map((one) => one[of]))
   return {
     title: 'Restart and restore',
     notes: [
@@ -107,11 +111,11 @@ export function restartSection(keys: number, results: readonly Restarts[]): Sect
 const restoredText = ({ min, median, max }: Spread): string => `${whole(median)} (${whole(min)}-${whole(max)})`
 
 /** Round by round; nothing where one of them has not run. */
-function timesFaster(results: readonly Restarts[]): readonly string[] {
+function timesFaster(results: readonly ContenderRestarts[]): readonly string[] {
   const [peer, own] = (['kafka-streams', 'millrace'] as const).map((wanted) => results.find(({ name }) => name === wanted))
   if (peer === undefined || own === undefined) return []
   const factors = starts.map(({ of, label }) => {
-    const times = (one: Restarts): ReadonlyMap<number, number> => new Map(one.times.map((time, round) => [round, time[of]]))
+    const times = (one: ContenderRestarts): ReadonlyMap<number, number> => new Map(one.times.map((time, round) => [round, time[of]]))
     return `${label} ${spreadText(spreadOf(ratios(times(peer), times(own))))}`
   })
   const rate = spreadText(spreadOf(ratios(restoredPerSecond(own), restoredPerSecond(peer))))

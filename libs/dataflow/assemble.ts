@@ -1,6 +1,6 @@
 /** From the nodes of a sub-topology to the operators of one task: from the ends to the entries, so that each knows the next. */
-import { childrenOf, isRekey, isTable } from './graph.ts'
-import type { AggregateNode, GraphNode, GroupAggregateNode, LatestNode, ProcessNode, SinkNode, WindowNode } from './graph.ts'
+import { childrenOf, isRekey, isTable, valuesAreAsRead } from './graph.ts'
+import type { AggregateNode, GraphNode, GroupAggregateNode, LatestNode, ProcessNode, RekeyNode, SinkNode, WindowNode } from './graph.ts'
 import { keyByShape, keyCodecOf } from './key-bytes.ts'
 import { Current } from './operators/current.ts'
 import { EffectOperator } from './operators/effect.ts'
@@ -197,11 +197,15 @@ class Assembly {
         // Written by keyBy(), whose function takes the value only.
         this.#receivers.set(
           node,
-          new KeyByOperator(node.key as (value: unknown) => unknown, this.#repartition(node), this.#count(node.title)),
+          new KeyByOperator(
+            node.key as (value: unknown) => unknown,
+            this.#repartition(node, valuesAreAsRead(node)),
+            this.#count(node.title),
+          ),
         )
         return
       case 'group-by':
-        this.#changeReceivers.set(node, new GroupByOperator(node.key, this.#repartition(node), this.#count(node.title)))
+        this.#changeReceivers.set(node, new GroupByOperator(node.key, this.#repartition(node, false), this.#count(node.title)))
         return
       case 'table-map':
         this.#changeReceivers.set(node, new TableMapOperator(node.fn, this.#nextChange(node), node.at))
@@ -235,8 +239,8 @@ class Assembly {
     }
   }
 
-  #repartition(node: GraphNode): RepartitionWriter {
-    return new RepartitionWriter(this.#host, outputIndex(this.#blueprint.outputs, node), node.keyFormat ?? keyByShape)
+  #repartition(node: RekeyNode, valuesAreAsRead: boolean): RepartitionWriter {
+    return new RepartitionWriter(this.#host, outputIndex(this.#blueprint.outputs, node), node.keyFormat, valuesAreAsRead)
   }
 
   #addSink(node: SinkNode): void {

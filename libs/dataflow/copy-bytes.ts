@@ -1,4 +1,5 @@
 /** Short pieces of memory, from here to there. */
+import type { KeyBytes } from './cells.ts'
 
 /** Shorter ones are copied by a loop: the call costs more. */
 const LOOP_BYTES_MAX = 24
@@ -8,6 +9,14 @@ export function copyBytes(target: Uint8Array, at: number, source: Uint8Array): n
   const { length } = source
   if (length > LOOP_BYTES_MAX) target.set(source, at)
   else for (let index = 0; index < length; index += 1) target[at + index] = source[index] as number // below length
+  return at + length
+}
+
+/** The same for a key as text of its bytes. */
+export function copyKeyBytes(target: Buffer, at: number, key: KeyBytes): number {
+  const { length } = key
+  if (length > LOOP_BYTES_MAX) target.write(key, at, 'latin1')
+  else for (let index = 0; index < length; index += 1) target[at + index] = key.charCodeAt(index)
   return at + length
 }
 

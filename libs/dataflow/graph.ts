@@ -291,3 +291,11 @@ export function childrenOf(nodes: readonly GraphNode[]): ReadonlyMap<GraphNode, 
   for (const node of nodes) for (const parent of node.parents) children.get(parent)?.push(node)
   return children
 }
+
+/** The values of this step are those that its sub-topology has read: no step before it makes others of them. */
+export const valuesAreAsRead = (node: GraphNode): boolean =>
+  node.parents.every((parent) => isInput(parent) || (passesOn(parent) && valuesAreAsRead(parent)))
+
+const isInput = (node: GraphNode): boolean => node.kind === 'source' || isRekey(node)
+
+const passesOn = ({ kind }: GraphNode): boolean => kind === 'filter' || kind === 'branch' || kind === 'side' || kind === 'merge'

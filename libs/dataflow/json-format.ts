@@ -46,7 +46,7 @@ export function json<S extends Schema>(
   schema: [LostInJson<WriteOf<S>>] extends [never] ? S : JsonCannotCarry<LostInJson<WriteOf<S>>>,
 ): Format<ReadOf<S>, Immutable<WriteOf<S>>> {
   // The parameter's type only refuses schemas that JSON cannot carry; what passes is S.
-  return formatOf('json', schema as S, encodeJson, decodeJson)
+  return formatOf('json', schema as S, encodeJson, decodeJson, true)
 }
 
 /** The engine's own form: JSON text where that loses nothing, else a form that also carries Date, bigint, Map, Set and bytes. */
@@ -59,8 +59,9 @@ function formatOf<S extends Schema>(
   schema: S,
   encode: (value: unknown) => Uint8Array,
   decode: (bytes: Uint8Array) => unknown,
+  isJson = false,
 ): Format<ReadOf<S>, Immutable<WriteOf<S>>> {
-  if (trusts(schema)) return { name, encode, decode }
+  if (trusts(schema)) return { name, encode, decode, isPlainJson: isJson }
   return {
     name,
     decode: (bytes) => validated(schema, decode(bytes)),

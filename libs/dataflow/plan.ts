@@ -120,6 +120,8 @@ export interface TaskHost {
   readonly tap?: Tap
   /** Results say where they come from, so that a switch can compare them (engine.md 6.2). Default: they do not. */
   readonly tellsOrigins?: boolean
+  /** Looks whether user code has changed a value in place that goes on as the bytes that it came as (test kit). Default false. */
+  readonly findsChangedValues?: boolean
   store(step: string): StoreCells
   /** Current number of partitions of an output (index in `outputs`). */
   partitionsOf(output: number): number
@@ -130,7 +132,7 @@ export interface TaskHost {
   emit(
     output: number,
     partition: number,
-    key: Uint8Array | null,
+    key: KeyBytes | null,
     value: Uint8Array | null,
     timestamp: number,
     stamp: number,
@@ -176,8 +178,10 @@ export interface InputRecord {
   /** Event time. */
   readonly timestamp: number
   readonly headers: readonly Header[]
-  /** Of a repartition record: its value as it travelled, with the path of its origin. */
-  readonly travelled?: Uint8Array | undefined
+  /** The bytes that the value was read from, where the engine's own form reads them as this value; of a repartition record with the path of its origin. */
+  readonly valueBytes: Uint8Array | undefined
+  /** It comes from a repartition topic. */
+  readonly travelled: boolean
 }
 
 /** A record that cannot be used: which part, and why. Thrown by `read`, before any effect on state. */

@@ -21,7 +21,8 @@ class DecodedRecord implements InputRecord {
   readonly value: unknown
   readonly timestamp: number
   readonly headers: readonly Header[]
-  readonly travelled: Uint8Array | undefined
+  readonly valueBytes: Uint8Array | undefined
+  readonly travelled: boolean
 
   constructor(
     input: number,
@@ -32,7 +33,8 @@ class DecodedRecord implements InputRecord {
     keyBytes: KeyBytes,
     value: unknown,
     timestamp: number,
-    travelled?: Uint8Array,
+    valueBytes: Uint8Array | undefined,
+    travelled: boolean,
   ) {
     this.input = input
     this.partition = partition
@@ -42,6 +44,7 @@ class DecodedRecord implements InputRecord {
     this.value = value
     this.timestamp = timestamp
     this.headers = headers
+    this.valueBytes = valueBytes
     this.travelled = travelled
   }
 }
@@ -98,7 +101,9 @@ export class ExternalReader implements SourceReader {
       }
     }
     const value = raw.value === null ? this.#noValue() : this.#readValue(raw.value)
-    return new DecodedRecord(input, partition, raw, headers, key, keyBytes, value, this.#timeOf(value, raw.timestamp))
+    const valueBytes = this.#value.isPlainJson === true ? (raw.value ?? undefined) : undefined
+    const timestamp = this.#timeOf(value, raw.timestamp)
+    return new DecodedRecord(input, partition, raw, headers, key, keyBytes, value, timestamp, valueBytes, false)
   }
 
   /** Before anything is decoded. Keys that mean nothing are not looked at. */
@@ -196,7 +201,7 @@ export class RepartitionReader implements SourceReader {
     }
     try {
       const value = decodeStructured(raw.value, trailerBytes(raw.value))
-      return new DecodedRecord(input, partition, raw, headers, key, keyBytes, value, raw.timestamp, raw.value)
+      return new DecodedRecord(input, partition, raw, headers, key, keyBytes, value, raw.timestamp, raw.value, true)
     } catch (error) {
       throw new RecordRefused('value', `not the structured form: ${messageOf(error)}`, error)
     }

@@ -50,14 +50,10 @@ function isPlainObject(value: object, depth: number): boolean {
   return true
 }
 
-/** Throws TypeError for what would not come back as it was: functions, symbols, class instances, circles. */
-export function encodeStructured(value: unknown): Uint8Array {
-  return isJsonPlain(value) ? Buffer.from(JSON.stringify(value), 'utf8') : inRoom(JSON.stringify(toTagged(value)), true, 0)
-}
-
-/** `encodeStructured` with so many bytes left free behind it. */
-export function encodeStructuredWithRoom(value: unknown, room: number): Uint8Array {
+/** `room`: so many bytes are left free behind it. Throws TypeError for what would not come back as it was: functions, symbols, class instances, circles. */
+export function encodeStructured(value: unknown, room = 0): Uint8Array {
   const plain = isJsonPlain(value)
+  if (plain && room === 0) return Buffer.from(JSON.stringify(value), 'utf8')
   return inRoom(JSON.stringify(plain ? value : toTagged(value)), !plain, room)
 }
 
@@ -78,7 +74,7 @@ export function decodeStructured(bytes: Uint8Array, behind = 0): unknown {
 }
 
 /** For cells of state. */
-export const structuredCodec: Codec<unknown> = { encode: encodeStructured, decode: (bytes) => decodeStructured(bytes) }
+export const structuredCodec: Codec<unknown> = { encode: (value) => encodeStructured(value), decode: (bytes) => decodeStructured(bytes) }
 
 /** A value of its own: user code may change the other one in place. */
 export const copyOf = (value: unknown): unknown =>

@@ -2,7 +2,7 @@
  * Runs a topology without a runtime: every sub-topology as tasks over plain cells, repartition topics as arrays, commits by hand.
  * What it keeps of engine.md: one watermark for each input partition, stamps, markers behind the records of a commit, holds.
  */
-import { toKeyBytes } from '../../libs/dataflow/cells.ts'
+import { fromKeyBytes, toKeyBytes } from '../../libs/dataflow/cells.ts'
 import type { AnyFormat } from '../../libs/dataflow/format.ts'
 import { partitionOf } from '../../libs/dataflow/murmur2.ts'
 import { RecordRefused } from '../../libs/dataflow/plan.ts'
@@ -66,7 +66,12 @@ class PlainTask {
       emit: (output, partition, key, value, timestamp, stamp, headers) => {
         const target = this.plan.outputs[output]
         if (target === undefined) throw new RangeError(`no output ${output}`)
-        this.emitted.push({ output: target, partition, record: { offset: 0, timestamp, key, value, headers }, stamp })
+        this.emitted.push({
+          output: target,
+          partition,
+          record: { offset: 0, timestamp, key: key === null ? null : fromKeyBytes(key), value, headers },
+          stamp,
+        })
       },
     })
   }

@@ -4,6 +4,7 @@
  * A task that failed begins again at its last commit, in a new program: what it does a second time takes the place of the first time.
  */
 import { inspect } from 'node:util'
+import { fromKeyBytes } from '../../dataflow/cells.ts'
 import { RecordRefused } from '../../dataflow/plan.ts'
 import type { InputRecord, SubTopologyPlan, TappedStep, TaskHost, TaskProgram, TopologyPlan } from '../../dataflow/plan.ts'
 import { encodeStructured } from '../../dataflow/structured-codec.ts'
@@ -79,7 +80,7 @@ class TracedProgram implements TaskProgram {
       tap: (step, value, { key, timestamp }) => this.#add(step, key, value, timestamp),
       emit: (output, partition, key, value, timestamp, stamp, headers) => {
         const end = ends[output]
-        if (end !== undefined) this.#add(end, key, value, timestamp)
+        if (end !== undefined) this.#add(end, key === null ? null : fromKeyBytes(key), value, timestamp)
         host.emit(output, partition, key, value, timestamp, stamp, headers)
       },
     })

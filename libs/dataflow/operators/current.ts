@@ -41,7 +41,8 @@ export class Current implements Meta<unknown> {
   #topic = NO_TOPIC
   #offset = NO_OFFSET
   #input = 0
-  #travelled: Uint8Array | undefined
+  #valueBytes: Uint8Array | undefined
+  #travelled = false
   readonly #origin = new Origin()
   /** Of each input, by partition. */
   readonly #places: number[][] = []
@@ -68,6 +69,7 @@ export class Current implements Meta<unknown> {
     this.#topic = this.#topics[record.input] ?? NO_TOPIC
     this.#offset = record.offset
     this.#input = record.input
+    this.#valueBytes = record.valueBytes
     this.#travelled = record.travelled
   }
 
@@ -90,11 +92,16 @@ export class Current implements Meta<unknown> {
     return this.#written
   }
 
+  /** The bytes that the value of the record in hand was read from, as in InputRecord. Not of what time has fired. */
+  get valueBytes(): Uint8Array | undefined {
+    return this.#offset === NO_OFFSET ? undefined : this.#valueBytes
+  }
+
   /** Of what is in hand. What time has fired has none, but an identity. */
   origin(): Origin {
     const origin = this.#origin
     if (this.#offset === NO_OFFSET) origin.none()
-    else if (this.#travelled !== undefined) origin.repartition(this.#travelled)
+    else if (this.#travelled && this.#valueBytes !== undefined) origin.repartition(this.#valueBytes)
     else origin.external(this.#place(), this.#offset)
     return origin
   }

@@ -1,5 +1,5 @@
 /** The ends of a sub-topology: sinks and repartition topics. They encode, choose the partition as Java does, and hand over. */
-import { fromKeyBytes } from '../cells.ts'
+import { asBuffer } from '../cells.ts'
 import type { KeyBytes } from '../cells.ts'
 import type { AnyFormat, Format } from '../format.ts'
 import { keyCodecOf } from '../key-bytes.ts'
@@ -8,10 +8,10 @@ import { none } from '../formats.ts'
 import { partitionOf } from '../murmur2.ts'
 import { RecordRefused } from '../plan.ts'
 import type { Header, StepCounters, TaskHost } from '../plan.ts'
-import { encodeStructured, encodeStructuredWithRoom } from '../structured-codec.ts'
+import { decodeStructured, encodeStructured } from '../structured-codec.ts'
 import type { Current } from './current.ts'
 import type { ChangeReceiver, Receiver } from './operator.ts'
-import { ORIGIN, TRAILER_END_BYTES, writeTrailer } from './origin.ts'
+import { ORIGIN, trailerBytes, TRAILER_END_BYTES, writeTrailer } from './origin.ts'
 import { promised } from './stateless.ts'
 
 export interface SinkParts {
@@ -51,7 +51,7 @@ class Writer {
     host.emit(
       output,
       partition,
-      key === undefined ? null : fromKeyBytes(key),
+      key ?? null,
       encoded,
       current.timestamp,
       current.stamp,
@@ -82,15 +82,26 @@ function withOrigin(current: Current): readonly Header[] {
   return path === undefined ? headers : [...headers, [ORIGIN, path]]
 }
 
-function encodeTravelling(value: unknown, current: Current): Uint8Array {
+/** The value, and behind it the path of its origin. `as`: its bytes, if it has been read from some. */
+function encodeTravelling(value: unknown, current: Current, as: Uint8Array | undefined): Uint8Array {
   const origin = current.origin()
   const size = origin.bytesOf(current.index)
-  if (size === 0) return encodeStructured(value)
-  const room = size + TRAILER_END_BYTES
-  const encoded = encodeStructuredWithRoom(value, room)
-  writeTrailer(encoded, encoded.length - room, origin, current.index)
+  const room = size === 0 ? 0 : size + TRAILER_END_BYTES
+  const encoded = as === undefined ? encodeStructured(value, room) : withRoom(as, room)
+  if (room > 0) writeTrailer(encoded, encoded.length - room, origin, current.index)
   return encoded
 }
+
+/** Without the path that stands behind it. */
+function withRoom(travelled: Uint8Array, room: number): Uint8Array {
+  const end = travelled.length - trailerBytes(travelled)
+  const bytes = Buffer.allocUnsafe(end + room)
+  asBuffer(travelled).copy(bytes, 0, 0, end)
+  return bytes
+}
+
+/** Larger ones are written anew: that may be shorter, and the topic takes no more than 1 MiB if nobody has said otherwise. */
+const AS_READ_BYTES_MAX = 256 * 1024
 
 export class SinkOperator implements Receiver {
   readonly #writer: Writer
@@ -123,15 +134,20 @@ export class TableSinkOperator implements ChangeReceiver {
   }
 }
 
-/** Writes into a repartition topic: values in the engine's own form, timestamp, stamp and headers of the record. */
+/**
+ * Writes into a repartition topic: values in the engine's own form, timestamp, stamp and headers of the record. Values that are as they were
+ * read go on as the bytes that they came as, where these are that form.
+ */
 export class RepartitionWriter {
   readonly #host: TaskHost
   readonly #output: number
   readonly #keys: KeyCodec
-  constructor(host: TaskHost, output: number, keyFormat: AnyFormat) {
+  readonly #valuesAreAsRead: boolean
+  constructor(host: TaskHost, output: number, keyFormat: AnyFormat, valuesAreAsRead: boolean) {
     this.#host = host
     this.#output = output
     this.#keys = keyCodecOf(keyFormat)
+    this.#valuesAreAsRead = valuesAreAsRead
   }
 
   keyBytes(key: unknown): KeyBytes {
@@ -144,14 +160,26 @@ export class RepartitionWriter {
     host.emit(
       this.#output,
       partition,
-      fromKeyBytes(key),
-      encodeTravelling(value, current),
+      key,
+      encodeTravelling(value, current, this.#bytesOf(value, current)),
       current.timestamp,
       current.stamp,
       current.outgoingHeaders(),
     )
     current.reached = true
   }
+
+  /** Undefined: it is to be encoded. */
+  #bytesOf(value: unknown, { valueBytes }: Current): Uint8Array | undefined {
+    if (!this.#valuesAreAsRead || valueBytes === undefined || valueBytes.length > AS_READ_BYTES_MAX) return undefined
+    if (this.#host.findsChangedValues === true) assertUnchanged(value, valueBytes)
+    return valueBytes
+  }
+}
+
+function assertUnchanged(value: unknown, bytes: Uint8Array): void {
+  if (Buffer.compare(encodeStructured(value), encodeStructured(decodeStructured(bytes, trailerBytes(bytes)))) === 0) return
+  throw new TypeError('user code has changed a value in place that the next stage gets as it was read: give another value, with map()')
 }
 
 export class KeyByOperator implements Receiver {

@@ -2,7 +2,8 @@
  * Records to be sent, in memory outside of the heap: keys and values one after another, and where each begins. They wait for a commit, longer
  * than the young generation of the heap does: as objects with two buffers each they would be copied there twice and collected late.
  */
-import { copyBytes, copyPart } from '../../dataflow/copy-bytes.ts'
+import type { KeyBytes } from '../../dataflow/cells.ts'
+import { copyBytes, copyKeyBytes, copyPart } from '../../dataflow/copy-bytes.ts'
 import type { Header, OutgoingRecord, OutgoingRecords } from './log.ts'
 import { NO_HEADERS, NULL_SIZE } from './log.ts'
 
@@ -37,7 +38,7 @@ export class PackedOutgoing implements OutgoingRecords {
   }
 
   /** Copies key and value; headers are kept as they are. */
-  add(key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: readonly Header[]): void {
+  add(key: Uint8Array | KeyBytes | null, value: Uint8Array | null, timestamp: number, headers: readonly Header[]): void {
     const index = this.#length
     const keySize = key === null ? NULL_SIZE : key.length
     const valueSize = value === null ? NULL_SIZE : value.length
@@ -46,7 +47,8 @@ export class PackedOutgoing implements OutgoingRecords {
     this.#sizes[2 * index] = keySize
     this.#sizes[2 * index + 1] = valueSize
     this.#timestamps[index] = timestamp
-    if (key !== null) this.#end = copyBytes(this.#bytes, this.#end, key)
+    if (typeof key === 'string') this.#end = copyKeyBytes(this.#bytes, this.#end, key)
+    else if (key !== null) this.#end = copyBytes(this.#bytes, this.#end, key)
     if (value !== null) this.#end = copyBytes(this.#bytes, this.#end, value)
     if (index === 0) this.#shared = headers
     else if (headers !== this.#shared) this.#headers ??= Array.from({ length: index }, () => this.#shared)

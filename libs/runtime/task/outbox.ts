@@ -2,11 +2,15 @@
  * What one transaction sends: outputs, repartition records, dead letters, changelog entries, the commit record. Filled while
  * records are processed, taken whole by the commit.
  */
+import type { KeyBytes } from '../../dataflow/cells.ts'
 import type { OutgoingRecord, PartitionRecords } from '../ports/log.ts'
 import { PackedOutgoing } from '../ports/packed-outgoing.ts'
 
 /** About what a record costs besides its key and value, bytes. */
 const RECORD_OVERHEAD_BYTES = 32
+
+/** A key may be the text of its bytes. */
+type OutboxRecord = Omit<OutgoingRecord, 'key'> & { readonly key: OutgoingRecord['key'] | KeyBytes }
 
 export class Outbox {
   readonly #batches = new Map<string, PackedOutgoing[]>()
@@ -21,7 +25,7 @@ export class Outbox {
   }
 
   /** Copies key and value. */
-  add(topic: string, partition: number, { key, value, timestamp, headers }: OutgoingRecord): void {
+  add(topic: string, partition: number, { key, value, timestamp, headers }: OutboxRecord): void {
     let partitions = this.#batches.get(topic)
     if (partitions === undefined) {
       partitions = []

@@ -24,6 +24,8 @@ export interface RunContext {
   readonly switching: VersionSwitch
   readonly effects: EffectRunner
   readonly listsEffects: boolean
+  /** Looks for user code that changes values in place (test kit). */
+  readonly freezeValues: boolean
   /** Where the inputs end; undefined: a stream. */
   readonly bounds: Bounds | undefined
   readonly deadLetters: { readonly topic: string; readonly partitions: number }

@@ -22,6 +22,7 @@ export interface HostContext {
   /** Calls of effect steps are only listed, also by a live version: a run that must leave no trace. */
   readonly listsEffects: boolean
   readonly suppressed: Suppressed
+  readonly freezeValues: boolean
   recordBytesMax(topic: string): number
 }
 
@@ -55,6 +56,7 @@ export function instantiateProgram(
   return task.subTopology.instantiate({
     partition: task.partition,
     tellsOrigins: context.role === 'shadow',
+    findsChangedValues: context.freezeValues,
     store: (step) => state.cells(step),
     partitionsOf: (output) => outputs[output]?.partitions ?? 1,
     now: () => clock.now(),

@@ -9,11 +9,11 @@ import {
   trailerBytes,
   writeTrailer,
 } from '../../../libs/dataflow/operators/origin.ts'
-import { decodeStructured, encodeStructured, encodeStructuredWithRoom } from '../../../libs/dataflow/structured-codec.ts'
+import { decodeStructured, encodeStructured } from '../../../libs/dataflow/structured-codec.ts'
 
 function travelling(value: unknown, origin: Origin, index: number): Uint8Array {
   const room = origin.bytesOf(index) + TRAILER_END_BYTES
-  const bytes = encodeStructuredWithRoom(value, room)
+  const bytes = encodeStructured(value, room)
   writeTrailer(bytes, bytes.length - room, origin, index)
   return bytes
 }

@@ -96,6 +96,23 @@ describe('the topology driver', () => {
     await app.close()
   })
 
+  it('fails when user code changes a value in place that goes to the next stage as it was read', async () => {
+    const notes = topic('notes', { key: text, value: json(type<{ words: string[] }>()) })
+    const leaky = topology('leaky', { version: 1 }, (flow) => {
+      flow
+        .stream(notes)
+        .keyBy('first', ({ words }) => words.sort()[0] ?? '')
+        .count('count')
+    })
+    const app = await driver(leaky)
+    app.topic(notes).send({ key: 'a', value: { words: ['a', 'b'] } })
+    app.topic(notes).send({ key: 'a', value: { words: ['b', 'a'] } })
+    expect((await app.refused()).map(({ reason, message }) => [reason, message])).toEqual([
+      ['user-code', expect.stringContaining('changed a value in place')],
+    ])
+    await app.close()
+  })
+
   it('says which topics and steps there are when it is asked for another one', async () => {
     const app = await driver(lengthSum)
     expect(() => app.topic(alarms)).toThrow('length-sum neither reads nor writes alarms; it has words, lengths')

@@ -1,0 +1,147 @@
+import { describe, expect, it } from '@jest/globals'
+import { json, text, topic, topology, type } from 'millrace'
+import type { Flow, KeyedStream, Topic } from 'millrace'
+import fc from 'fast-check'
+import { z } from 'zod'
+import { trailerBytes } from '../../../libs/dataflow/operators/origin.ts'
+import type { SubTopologyPlan, TaskHost } from '../../../libs/dataflow/plan.ts'
+import { decodeStructured } from '../../../libs/dataflow/structured-codec.ts'
+import { planOf } from '../../../libs/dataflow/topology.ts'
+import { PlainStores } from '../../support/plain-cells.ts'
+
+interface Click {
+  readonly page: string
+  readonly n: number
+}
+const clicks = topic('clicks', { key: text, value: json(type<Click>()) })
+const checked = topic('clicks', { key: text, value: json(z.object({ page: z.string(), n: z.number() })) })
+const spaced = '{ "page": "ä",\n "n": 1.0 } '
+
+interface Emitted {
+  readonly value: Uint8Array
+}
+
+function planned(build: (flow: Flow) => void): readonly SubTopologyPlan[] {
+  return planOf(topology('app', { version: 1 }, build)).subTopologies
+}
+
+/** What a stage writes for one record. */
+function written(plan: SubTopologyPlan | undefined, value: Uint8Array, host: Partial<TaskHost> = {}): readonly Emitted[] {
+  const emitted: Emitted[] = []
+  const program = plan?.instantiate({
+    partition: 0,
+    store: (step) => new PlainStores().store(step),
+    partitionsOf: () => 1,
+    now: () => 0,
+    effect: () => undefined,
+    emit: (_output, _partition, _key, bytes) => emitted.push({ value: Buffer.from(bytes ?? []) }),
+    ...host,
+  })
+  const record = program?.read(0, 0, { offset: 5, timestamp: 0, key: Buffer.from('k'), value, headers: [] })
+  if (record !== undefined) program?.process(record, -Infinity)
+  return emitted
+}
+
+const textOf = (emitted: readonly Emitted[]): string[] =>
+  emitted.map(({ value }) => Buffer.from(value.subarray(0, value.length - trailerBytes(value))).toString())
+
+/** Text of what goes to the next stage of the record `spaced`. */
+const sent = (steps: (stream: KeyedStream<string, Click>) => KeyedStream<string, unknown>, from: Topic<string, Click> = clicks): string[] =>
+  textOf(
+    written(
+      planned((flow) =>
+        steps(flow.stream(from))
+          .keyBy('all', () => 'all')
+          .count('count'),
+      )[0],
+      Buffer.from(spaced),
+    ),
+  )
+
+const again = '{"page":"ä","n":1}'
+
+describe('a value before a keyBy', () => {
+  it('goes on as the bytes that it came as where no step can have made another of it', () => {
+    expect(sent((stream) => stream)).toEqual([spaced])
+    expect(sent((stream) => stream.filter(() => true))).toEqual([spaced])
+    expect(sent((stream) => stream.branch({ first: () => true }).first.filter(() => true))).toEqual([spaced])
+  })
+
+  it('is written anew behind a step that gives values of its own, also if only one way leads through it', () => {
+    expect(sent((stream) => stream.map((click) => click))).toEqual([again])
+    expect(sent((stream) => stream.flatMap((click) => [click]).filter(() => true))).toEqual([again])
+    const two = planned((flow) => {
+      const stream = flow.stream(clicks)
+      flow
+        .merge(
+          stream,
+          stream.map((click) => ({ ...click, n: 2 })),
+        )
+        .keyBy('all', () => 'all')
+        .count('count')
+    })
+    expect(textOf(written(two[0], Buffer.from(spaced))).toSorted()).toEqual([again, '{"page":"ä","n":2}'])
+  })
+
+  it('is written anew where a schema may have made another of it', () => {
+    expect(sent((stream) => stream, checked)).toEqual([again])
+  })
+
+  it('is written anew when it is large: a topic that took it with its blanks must not refuse it here', () => {
+    const large = Buffer.from(`{"page":"a",${' '.repeat(300_000)}"n":1}`)
+    const [plan] = planned((flow) =>
+      flow
+        .stream(clicks)
+        .keyBy('all', () => 'all')
+        .count('count'),
+    )
+    expect(textOf(written(plan, large))).toEqual(['{"page":"a","n":1}'])
+  })
+
+  it('goes through further stages as it is, with the path of its origin', () => {
+    const plans = planned((flow) =>
+      flow
+        .stream(clicks)
+        .keyBy('page', (click) => click.page)
+        .keyBy('all', () => 'all')
+        .count('count'),
+    )
+    const [first] = written(plans[0], Buffer.from(spaced))
+    const second = written(plans[1], first?.value ?? new Uint8Array())
+    expect(textOf(second)).toEqual([spaced])
+    expect(trailerBytes(second[0]?.value ?? new Uint8Array())).toBe(trailerBytes(first?.value ?? new Uint8Array()) + 2)
+  })
+
+  it('is the same value behind the topic, whatever JSON it is', () => {
+    const anything = topic('anything', { key: text, value: json(type<never>()) })
+    const [plan] = planned((flow) =>
+      flow
+        .stream(anything)
+        .keyBy('all', () => 'all')
+        .count('count'),
+    )
+    fc.assert(
+      fc.property(fc.json(), (document) => {
+        const [bytes] = written(plan, Buffer.from(document))
+        expect(decodeStructured(bytes?.value ?? new Uint8Array(), trailerBytes(bytes?.value ?? new Uint8Array()))).toEqual(
+          JSON.parse(document),
+        )
+      }),
+    )
+  })
+
+  it('is not changed in place: the test kit finds who does', () => {
+    const [plan] = planned((flow) =>
+      flow
+        .stream(clicks)
+        .filter((click) => {
+          ;(click as { n: number }).n += 1
+          return true
+        })
+        .keyBy('all', () => 'all')
+        .count('count'),
+    )
+    expect(() => written(plan, Buffer.from(spaced), { findsChangedValues: true })).toThrow('has changed a value in place')
+    expect(textOf(written(plan, Buffer.from(spaced)))).toEqual([spaced])
+  })
+})

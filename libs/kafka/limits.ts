@@ -6,6 +6,8 @@ export const BATCH_BYTES_MAX = 900_000
 export const PRODUCE_BYTES_MAX = 8 * 1024 * 1024
 /** A record that no broker with default settings can take: refused here instead of losing the connection by it. */
 export const RECORD_BYTES_MAX = 64 * 1024 * 1024
+/** No answer is larger (we ask for far less, and a broker takes no larger record either): what says so is no Kafka answer. HTTP and TLS read as one of more. */
+export const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 /** How long a leader election or a coordinator's move may take before a call gives up, ms. */
 export const LEADER_WAIT_MS_MAX = 30_000
 /** A topic that was just created is unknown to some brokers for a moment; one that does not exist should be told soon, ms. */

@@ -1,16 +1,30 @@
 /**
- * A connection of kafkajs that gets its requests from us: the frame goes to the socket in the parts in which it was written. kafkajs copies
- * each frame twice, into memory that it fills with zeros before.
+ * A connection of kafkajs that gets its requests from us and gives us the answers: the frame of a request goes to the socket in the parts in
+ * which it was written, an answer is received where it stays. kafkajs copies each request twice, into memory that it fills with zeros before,
+ * and joins an answer of pieces of 64 KiB. While it authenticates, it reads the answers itself.
  */
+import type { Socket } from 'node:net'
+import { isIP, connect as tcpConnect } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
 import { assert } from '../../faults/fault.ts'
+import { AnswerFrames } from './answer-frames.ts'
 import type { Api } from './api.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
-import { Connection, type Answered } from './kafkajs.ts'
+import { Connection, type Answered, type KafkajsConnectionOptions, type SocketTarget } from './kafkajs.ts'
 
 const SIZE_BYTES = 4
+const CORRELATION_BYTES = 4
+const KEEP_ALIVE_MS = 60_000
 
 export class FramedConnection extends Connection {
+  readonly #frames: AnswerFrames
   #isEnding = false
+
+  constructor(options: Omit<KafkajsConnectionOptions, 'socketFactory'>) {
+    const frames = new AnswerFrames()
+    super({ ...options, socketFactory: (target) => openSocket(target, frames) })
+    this.#frames = frames
+  }
 
   /** From here on nothing is sent: kafkajs has looked whether answers are due, and waits for no more of them. */
   override async disconnect(): Promise<boolean> {
@@ -39,6 +53,22 @@ export class FramedConnection extends Connection {
     return api.read(reader)
   }
 
+  /** Called by kafkajs with what the socket has received; `bytes` are overwritten afterwards. */
+  override processData(bytes: Uint8Array): void {
+    if (this.authHandlers !== null) return super.processData(Buffer.from(bytes))
+    try {
+      for (const answer of this.#frames.take(bytes)) {
+        this.requestQueue.fulfillRequest({
+          size: answer.length,
+          correlationId: answer.readInt32BE(),
+          payload: answer.subarray(CORRELATION_BYTES),
+        })
+      }
+    } catch (error) {
+      this.socket?.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
   /** As one write, where the socket can. */
   #write(parts: readonly Uint8Array[]): void {
     const { socket } = this
@@ -60,4 +90,18 @@ function frameOf<Request, Answer>(
   if (api.flexible) writer.noTags()
   api.write(writer, request)
   return [...new ByteWriter(SIZE_BYTES).int32(writer.size).parts, ...writer.parts]
+}
+
+/** Without Nagle's delay: small requests follow each other, and each would wait for the acknowledgement of the one before. */
+function openSocket({ host, port, ssl, onConnect }: SocketTarget, frames: AnswerFrames): Socket {
+  const socket = ssl
+    ? tlsConnect({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
+    : tcpConnect({ host, port, onread: { buffer: () => frames.room(), callback: receive } }, onConnect)
+  function receive(size: number, room: Uint8Array): boolean {
+    socket.emit('data', room.subarray(0, size))
+    return true
+  }
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true, KEEP_ALIVE_MS)
+  return socket
 }

@@ -37,7 +37,15 @@ export interface KafkajsConnection {
   setVersions(versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>): void
   setSupportAuthenticationProtocol(isSupported: boolean): void
   readonly clientId: string
-  readonly requestQueue: { push(request: QueuedRequest): void }
+  readonly requestQueue: {
+    push(request: QueuedRequest): void
+    /** Gives an answer to who asked for it; `size`: with the correlation id. */
+    fulfillRequest(answer: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void
+  }
+  /** Null: it does not authenticate now. */
+  readonly authHandlers: object | null
+  /** Takes what the socket has received. */
+  processData(bytes: Uint8Array): void
   nextCorrelationId(): number
   /** Throws. */
   failIfNotConnected(): void
@@ -52,12 +60,19 @@ export interface KafkajsLogger {
   error(message: string, extra?: object): void
 }
 
+export interface SocketTarget {
+  readonly host: string
+  readonly port: number
+  readonly ssl: object | null
+  readonly onConnect: () => void
+}
+
 export interface KafkajsConnectionOptions {
   readonly host: string
   readonly port: number
   readonly clientId: string
   readonly logger: KafkajsLogger
-  readonly socketFactory: (target: { host: string; port: number; ssl: object | null; onConnect: () => void }) => Socket
+  readonly socketFactory: (target: SocketTarget) => Socket
   readonly ssl: object | null
   readonly sasl: { readonly mechanism: string; readonly username: string; readonly password: string } | null
   readonly connectionTimeout: number

@@ -5,9 +5,6 @@
  * join) has a link of its own. After a time-out, or when it was idle or authenticated for too long, a connection is replaced
  * rather than repaired: kafkajs takes the answer to another request for the answer to a re-authentication.
  */
-import { isIP, connect as tcpConnect } from 'node:net'
-import type { Socket } from 'node:net'
-import { connect as tlsConnect } from 'node:tls'
 import { Fault } from '../../faults/fault.ts'
 import type { Address, KafkaSettings } from '../kafka-options.ts'
 import { addressText } from '../kafka-options.ts'
@@ -21,7 +18,6 @@ import { checkVersions } from './required-apis.ts'
 
 /** Brokers close connections that are idle for connections.max.idle.ms (10 minutes): we are first, so that no request meets the end. */
 const IDLE_MS_MAX = 4 * 60_000
-const KEEP_ALIVE_MS = 60_000
 
 export class Link {
   readonly address: string
@@ -128,7 +124,6 @@ export class Link {
       ...this.#target,
       clientId,
       logger: connectionLogger(this.#settings, this.address),
-      socketFactory: openSocket,
       ssl: tls,
       // kafkajs puts its authenticator into this object.
       sasl: sasl === null ? null : { ...sasl },
@@ -151,16 +146,6 @@ export class Link {
       this.#settings.log('warn', `closing the connection to ${this.address} failed`, { error })
     }
   }
-}
-
-/** Without Nagle's delay: small requests follow each other, and each would wait for the acknowledgement of the one before. */
-function openSocket({ host, port, ssl, onConnect }: { host: string; port: number; ssl: object | null; onConnect: () => void }): Socket {
-  const socket = ssl
-    ? tlsConnect({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
-    : tcpConnect({ host, port }, onConnect)
-  socket.setNoDelay(true)
-  socket.setKeepAlive(true, KEEP_ALIVE_MS)
-  return socket
 }
 
 /** kafkajs' debug and info lines are about itself; what matters is told by our own faults too, so its errors become warnings. */

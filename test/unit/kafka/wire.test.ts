@@ -1,4 +1,4 @@
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { kafkaSettings } from '../../../libs/kafka/kafka-options.ts'
@@ -78,7 +78,6 @@ const connectionTo = (port: number): FramedConnection =>
     port,
     clientId: 'test',
     logger,
-    socketFactory: (target) => connect({ host: target.host, port: target.port }, () => target.onConnect()),
     ssl: null,
     sasl: null,
     connectionTimeout: 1_000,
@@ -92,7 +91,7 @@ describe('a link', () => {
   })
 
   /** A broker that answers ApiVersions, and everything else as it is told. */
-  async function fakeBroker(onOther: (answer: () => void, end: () => void) => void): Promise<Link> {
+  async function fakeBroker(onOther: (answer: () => void, end: () => void) => void, clusterId = 'id'): Promise<Link> {
     const server = createServer((socket) => {
       socket.on('data', (request: Buffer) => {
         const [key, correlation] = [request.readInt16BE(4), request.readInt32BE(8)]
@@ -105,7 +104,7 @@ describe('a link', () => {
           reply((writer) => writer.int16(code.NONE).array(all, (range) => writer.int16(range.key).int16(range.min).int16(range.max)))
         else
           onOther(
-            () => reply((writer) => writer.noTags().int32(0).uvarint(1).compactString('id').int32(7).uvarint(1).noTags()),
+            () => reply((writer) => writer.noTags().int32(0).uvarint(1).compactString(clusterId).int32(7).uvarint(1).noTags()),
             () => socket.destroy(),
           )
       })
@@ -183,6 +182,22 @@ describe('a link', () => {
     expect([reader.int32(), reader.string(), reader.int32(), reader.int32()]).toEqual([1, 'rides', 1, 3])
     expect(reader.bytesField().equals(batch)).toBe(true)
     expect(size).toBe((await received).length - 4)
+  })
+
+  it('receives an answer that is larger than what a socket reads at once', async () => {
+    const id = 'x'.repeat(3_000_000)
+    const link = await fakeBroker((answer) => answer(), id)
+    for (let turn = 0; turn < 3; turn += 1) expect((await link.send(metadataApi, { topics: [] })).clusterId === id).toBe(true)
+  })
+
+  it('says at once that whoever answers is no broker', async () => {
+    const server = createServer((socket) => socket.on('data', () => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')))
+    closers.push(() => server.close())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo // a TCP server that listens
+    const connection = connectionTo(port)
+    await connection.connect()
+    await expect(connection.ask(apiVersionsApi, undefined, 0)).rejects.toThrow('this is no Kafka broker, or it expects TLS')
   })
 
   it('fails what is under way when it is closed', async () => {

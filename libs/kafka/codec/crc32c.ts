@@ -1,12 +1,16 @@
 /**
  * CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), the checksum of record batches since Kafka 0.11.
  *
- * node:zlib has only the other CRC-32. Slicing by eight: eight table look-ups for eight bytes, without a dependency
- * between them, several times faster than byte by byte; every byte that is read or written passes here.
+ * Every byte that is read or written passes here, and node:zlib has only the other CRC-32. Processors have an instruction for this one:
+ * @node-rs/crc32 uses it, six times as fast as tables for a whole batch. Tables are for what is short, where the call costs more, and for
+ * platforms for which that package has no binary. Slicing by eight: eight table look-ups for eight bytes, without a dependency between them.
  */
+import { createRequire } from 'node:module'
 
 const POLYNOMIAL = 0x82f63b78
 const LANES = 8
+/** Below, the call costs more than the tables. */
+const NATIVE_BYTES_MIN = 256
 
 /** Lane k at [k * 256 + byte]: the checksum of the byte followed by k zero bytes. */
 const tables = ((): Int32Array => {
@@ -33,8 +37,24 @@ const t5 = tables.subarray(1280, 1536)
 const t6 = tables.subarray(1536, 1792)
 const t7 = tables.subarray(1792, 2048)
 
+type Checksum = (bytes: Uint8Array) => number
+
+/** Undefined: there is none for this platform. */
+const native = ((): Checksum | undefined => {
+  try {
+    const binding: { readonly crc32c: Checksum } = createRequire(import.meta.url)('@node-rs/crc32')
+    return binding.crc32c
+  } catch {
+    return undefined
+  }
+})()
+
 /** Checksum of `bytes[start, end)` as an unsigned 32-bit number. */
-export function crc32c(bytes: Uint8Array, start: number, end: number): number {
+export const crc32c = (bytes: Uint8Array, start: number, end: number): number =>
+  native === undefined || end - start < NATIVE_BYTES_MIN ? crc32cOfTables(bytes, start, end) : native(bytes.subarray(start, end))
+
+/** The same, without the instruction. */
+export function crc32cOfTables(bytes: Uint8Array, start: number, end: number): number {
   let crc = -1
   let at = start
   // Every index below is inside its array: bytes by the loop bound, tables by the mask. The casts only tell the compiler so.

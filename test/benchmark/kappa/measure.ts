@@ -5,12 +5,16 @@ import type { ContenderName } from './contenders.ts'
 import { machineUsage, usageOf, type MachineUsage, type ProcessUsage } from './process-usage.ts'
 import { stretchFrom, warmUpShare, type Sample, type Stretch } from './progress.ts'
 import { recordsIn } from './topics.ts'
-import { samplesUntilEnd, type Watched } from './watch.ts'
+import { samplesUntilEnd, StandsStill, type Watched } from './watch.ts'
 
 export interface Measurement {
   readonly name: ContenderName
   readonly round: number
   readonly records: number
+  /** Records of its output; undefined where nobody has counted them. */
+  readonly results?: number
+  /** It stood still before the end of its input: `records` are those that it has done. */
+  readonly stoodStill?: boolean
   /** After the warm-up. */
   readonly recordsPerSecond: number
   /** From the first commit to the last, warm-up and all. */
@@ -33,22 +37,29 @@ export interface Look {
   readonly machine: MachineUsage
 }
 
-/** When it resolves all input is committed and the contender still runs. */
+/** When it resolves all input is committed and the contender still runs; one that `mayStandStill` is measured up to where it does. */
 export async function measure(
   log: Log,
   child: ContenderProcess,
   watched: Watched,
-  { round, brokerPid }: { readonly round: number; readonly brokerPid: number | undefined },
+  { round, brokerPid, mayStandStill }: { readonly round: number; readonly brokerPid: number | undefined; readonly mayStandStill: boolean },
 ): Promise<Measurement> {
+  const { name } = child.contender
   const look = (): Look => ({
     contender: child.usage(),
     broker: brokerPid === undefined ? undefined : usageOf(brokerPid),
     harness: usageOf(process.pid),
     machine: machineUsage(),
   })
-  const samples = await Promise.race([samplesUntilEnd(log, watched, look), child.failed])
-  const records = recordsIn(watched.ends)
-  return conclude(child.contender.name, round, records, samples, child.startedAt)
+  try {
+    const samples = await Promise.race([samplesUntilEnd(log, watched, look), child.failed])
+    return conclude(name, round, recordsIn(watched.ends), samples, child.startedAt)
+  } catch (error) {
+    if (!(error instanceof StandsStill) || !mayStandStill) throw error
+    const samples = (error as StandsStill<Look>).samples // of the call above
+    const done = samples.at(-1)?.positions ?? 0
+    return { ...conclude(name, round, done, samples, child.startedAt), stoodStill: true }
+  }
 }
 
 /** Pure. Throws where the run was too short to have a rate. */

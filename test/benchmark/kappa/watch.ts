@@ -30,7 +30,18 @@ const stallMs = 60_000
 const quietMs = 2_000
 const quietCommits = 4
 
-/** Resolves when the work is done; the last sample is from the moment of the last change. */
+/** Somebody works no more, with input left. */
+export class StandsStill<U> extends Error {
+  override readonly name = 'StandsStill'
+  /** The last is from the moment of the last change. */
+  readonly samples: readonly Sample<U>[]
+  constructor(message: string, samples: readonly Sample<U>[]) {
+    super(message)
+    this.samples = samples
+  }
+}
+
+/** Resolves when the work is done; the last sample is from the moment of the last change. Throws StandsStill. */
 export async function samplesUntilEnd<U>(log: Log, watched: Watched, look: () => U): Promise<readonly Sample<U>[]> {
   const samples: Sample<U>[] = []
   const outputs = partitionsOf(watched.output, (await log.admin.describeTopics([watched.output])).get(watched.output)?.partitions ?? 0)
@@ -51,7 +62,8 @@ export async function samplesUntilEnd<U>(log: Log, watched: Watched, look: () =>
     }
     if (positions.isInputDone && now - changedAt > quietFor) return samples
     const limit = samples.length === 0 ? firstWithinMs : stallMs
-    if (now - changedAt > limit) throw new Error(`${watched.group} stands still for ${limit / 1_000} s at ${positions.text()}`)
+    if (now - changedAt > limit)
+      throw new StandsStill(`${watched.group} stands still for ${limit / 1_000} s at ${positions.text()}`, samples)
     await new Promise((resolve) => setTimeout(resolve, Math.max(watched.pollMs ?? pollMsUsual, watched.ends.length * pollMsForPartition)))
   }
 }

@@ -1,5 +1,5 @@
 /** From the nodes of a sub-topology to the operators of one task: from the ends to the entries, so that each knows the next. */
-import { childrenOf, isRekey, isTable, valuesAreAsRead } from './graph.ts'
+import { childrenOf, isRekey, isTable, stepsOfReadValues } from './graph.ts'
 import type { AggregateNode, GraphNode, GroupAggregateNode, LatestNode, ProcessNode, RekeyNode, SinkNode, WindowNode } from './graph.ts'
 import { keyByShape, keyCodecOf } from './key-bytes.ts'
 import { Current } from './operators/current.ts'
@@ -37,6 +37,7 @@ class Assembly {
   readonly #blueprint: Blueprint
   readonly #host: TaskHost
   readonly #children: ReadonlyMap<GraphNode, readonly GraphNode[]>
+  readonly #readValues: ReadonlySet<GraphNode>
   readonly #current: Current
   readonly #alarm: Alarm = { rings: false, sets: 0 }
   readonly #receivers = new Map<GraphNode, Receiver>()
@@ -52,6 +53,7 @@ class Assembly {
     this.#host = host
     // A keyBy that another sub-topology writes is no node of this one, but its readers are.
     this.#children = childrenOf([...blueprint.sub.inputs.filter(isRekey), ...blueprint.sub.nodes])
+    this.#readValues = stepsOfReadValues(blueprint.sub.nodes)
     this.#current = new Current(blueprint.topics, host.partition)
   }
 
@@ -199,7 +201,7 @@ class Assembly {
           node,
           new KeyByOperator(
             node.key as (value: unknown) => unknown,
-            this.#repartition(node, valuesAreAsRead(node)),
+            this.#repartition(node, this.#readValues.has(node)),
             this.#count(node.title),
           ),
         )

@@ -13,11 +13,6 @@ export interface Format<out Read, in Write = Read> {
   prepareDecode?(bytes: Uint8Array): Promise<void> | undefined
   /** True when null (a tombstone) is a value of this format and not refused. */
   readonly acceptsNull?: boolean
-  /**
-   * True when what `decode` gives is what JSON.parse gives for the same bytes. A value that no step has replaced then goes through a
-   * repartition topic as the bytes that it came as, instead of being written anew. Default false.
-   */
-  readonly isPlainJson?: boolean
 }
 
 /** A format whose types are not known here. */
@@ -28,5 +23,4 @@ export interface AnyFormat {
   open?(topic: string, part: 'key' | 'value', use?: 'read' | 'write'): Promise<void>
   prepareDecode?(bytes: Uint8Array): Promise<void> | undefined
   readonly acceptsNull?: boolean
-  readonly isPlainJson?: boolean
 }

@@ -292,10 +292,14 @@ export function childrenOf(nodes: readonly GraphNode[]): ReadonlyMap<GraphNode, 
   return children
 }
 
-/** The values of this step are those that its sub-topology has read: no step before it makes others of them. */
-export const valuesAreAsRead = (node: GraphNode): boolean =>
-  node.parents.every((parent) => isInput(parent) || (passesOn(parent) && valuesAreAsRead(parent)))
+/** Steps whose values are those that the sub-topology has read: no step before makes others of them. `nodes`: parents stand before their children. */
+export function stepsOfReadValues(nodes: readonly GraphNode[]): ReadonlySet<GraphNode> {
+  const found = new Set<GraphNode>()
+  const passesOn = (node: GraphNode): boolean => PASSES_VALUES_ON.has(node.kind) && found.has(node)
+  for (const node of nodes) {
+    if (node.parents.every((parent) => parent.kind === 'source' || isRekey(parent) || passesOn(parent))) found.add(node)
+  }
+  return found
+}
 
-const isInput = (node: GraphNode): boolean => node.kind === 'source' || isRekey(node)
-
-const passesOn = ({ kind }: GraphNode): boolean => kind === 'filter' || kind === 'branch' || kind === 'side' || kind === 'merge'
+const PASSES_VALUES_ON: ReadonlySet<GraphNode['kind']> = new Set(['filter', 'branch', 'side', 'merge'])

@@ -1,5 +1,5 @@
 /** Formats with a schema: `json` and `structured`. */
-import type { Format } from './format.ts'
+import type { AnyFormat, Format } from './format.ts'
 import { decodeText } from './formats.ts'
 import { RecordRefused } from './plan.ts'
 import { accepts, trusts, validated } from './schema.ts'
@@ -46,7 +46,7 @@ export function json<S extends Schema>(
   schema: [LostInJson<WriteOf<S>>] extends [never] ? S : JsonCannotCarry<LostInJson<WriteOf<S>>>,
 ): Format<ReadOf<S>, Immutable<WriteOf<S>>> {
   // The parameter's type only refuses schemas that JSON cannot carry; what passes is S.
-  return formatOf('json', schema as S, encodeJson, decodeJson, true)
+  return formatOf('json', schema as S, encodeJson, decodeJson)
 }
 
 /** The engine's own form: JSON text where that loses nothing, else a form that also carries Date, bigint, Map, Set and bytes. */
@@ -59,9 +59,8 @@ function formatOf<S extends Schema>(
   schema: S,
   encode: (value: unknown) => Uint8Array,
   decode: (bytes: Uint8Array) => unknown,
-  isJson = false,
 ): Format<ReadOf<S>, Immutable<WriteOf<S>>> {
-  if (trusts(schema)) return { name, encode, decode, isPlainJson: isJson }
+  if (trusts(schema)) return { name, encode, decode }
   return {
     name,
     decode: (bytes) => validated(schema, decode(bytes)),
@@ -71,6 +70,9 @@ function formatOf<S extends Schema>(
     },
   }
 }
+
+/** It gives of bytes what the engine's own form gives of them: JSON that no schema looks at, and whose decoding nobody has replaced. */
+export const readsPlainJson = (format: AnyFormat): boolean => format.decode === decodeJson
 
 function decodeJson(bytes: Uint8Array): unknown {
   const text = decodeText(bytes)

@@ -5,6 +5,7 @@ import { Fault } from '../faults/fault.ts'
 import { millisOf } from './event-time.ts'
 import type { AnyFormat } from './format.ts'
 import { none } from './formats.ts'
+import { readsPlainJson } from './json-format.ts'
 import { trailerBytes } from './operators/origin.ts'
 import { keyCodecOf } from './key-bytes.ts'
 import type { KeyCodec } from './key-bytes.ts'
@@ -68,6 +69,7 @@ export class ExternalReader implements SourceReader {
   readonly #value: AnyFormat
   readonly #keys: KeyCodec | undefined
   readonly #acceptsNull: boolean
+  readonly #isPlainJson: boolean
 
   constructor(parts: SourceParts) {
     this.#parts = parts
@@ -75,6 +77,7 @@ export class ExternalReader implements SourceReader {
     this.#key = keyFormat
     this.#value = valueFormat
     this.#keys = keyFormat === none ? undefined : keyCodecOf(keyFormat)
+    this.#isPlainJson = readsPlainJson(valueFormat)
     this.#acceptsNull = parts.tombstones || valueFormat.acceptsNull === true
   }
 
@@ -101,7 +104,7 @@ export class ExternalReader implements SourceReader {
       }
     }
     const value = raw.value === null ? this.#noValue() : this.#readValue(raw.value)
-    const valueBytes = this.#value.isPlainJson === true ? (raw.value ?? undefined) : undefined
+    const valueBytes = this.#isPlainJson ? (raw.value ?? undefined) : undefined
     const timestamp = this.#timeOf(value, raw.timestamp)
     return new DecodedRecord(input, partition, raw, headers, key, keyBytes, value, timestamp, valueBytes, false)
   }

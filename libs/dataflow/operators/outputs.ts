@@ -8,7 +8,7 @@ import { none } from '../formats.ts'
 import { partitionOf } from '../murmur2.ts'
 import { RecordRefused } from '../plan.ts'
 import type { Header, StepCounters, TaskHost } from '../plan.ts'
-import { decodeStructured, encodeStructured } from '../structured-codec.ts'
+import { decodeStructured, encodeStructured, isJsonPlain } from '../structured-codec.ts'
 import type { Current } from './current.ts'
 import type { ChangeReceiver, Receiver } from './operator.ts'
 import { ORIGIN, trailerBytes, TRAILER_END_BYTES, writeTrailer } from './origin.ts'
@@ -82,26 +82,28 @@ function withOrigin(current: Current): readonly Header[] {
   return path === undefined ? headers : [...headers, [ORIGIN, path]]
 }
 
-/** The value, and behind it the path of its origin. `as`: its bytes, if it has been read from some. */
-function encodeTravelling(value: unknown, current: Current, as: Uint8Array | undefined): Uint8Array {
+/** The value, and behind it the path of its origin. `readFrom`: the bytes that it is, if they are known. */
+function encodeTravelling(value: unknown, current: Current, readFrom: Uint8Array | undefined): Uint8Array {
   const origin = current.origin()
   const size = origin.bytesOf(current.index)
   const room = size === 0 ? 0 : size + TRAILER_END_BYTES
-  const encoded = as === undefined ? encodeStructured(value, room) : withRoom(as, room)
+  const encoded = readFrom === undefined ? encodeStructured(value, room) : withRoom(readFrom, room)
   if (room > 0) writeTrailer(encoded, encoded.length - room, origin, current.index)
   return encoded
 }
 
-/** Without the path that stands behind it. */
-function withRoom(travelled: Uint8Array, room: number): Uint8Array {
-  const end = travelled.length - trailerBytes(travelled)
+/** Without the path that may stand behind it. */
+function withRoom(value: Uint8Array, room: number): Uint8Array {
+  const end = value.length - trailerBytes(value)
   const bytes = Buffer.allocUnsafe(end + room)
-  asBuffer(travelled).copy(bytes, 0, 0, end)
+  asBuffer(value).copy(bytes, 0, 0, end)
   return bytes
 }
 
-/** Larger ones are written anew: that may be shorter, and the topic takes no more than 1 MiB if nobody has said otherwise. */
-const AS_READ_BYTES_MAX = 256 * 1024
+/** Larger ones are written anew: that may be shorter, and not every topic takes what another took. */
+const AS_READ_BYTES_MAX = 64 * 1024
+/** Text of so many bytes is not as deep as what the engine's own form refuses. */
+const SHALLOW_BYTES_MAX = 512
 
 export class SinkOperator implements Receiver {
   readonly #writer: Writer
@@ -169,11 +171,13 @@ export class RepartitionWriter {
     current.reached = true
   }
 
-  /** Undefined: it is to be encoded. */
+  /** Undefined: it is to be encoded. What user code has changed in place is lost, whatever the size. */
   #bytesOf(value: unknown, { valueBytes }: Current): Uint8Array | undefined {
-    if (!this.#valuesAreAsRead || valueBytes === undefined || valueBytes.length > AS_READ_BYTES_MAX) return undefined
+    if (!this.#valuesAreAsRead || valueBytes === undefined) return undefined
     if (this.#host.findsChangedValues === true) assertUnchanged(value, valueBytes)
-    return valueBytes
+    if (valueBytes.length <= SHALLOW_BYTES_MAX) return valueBytes
+    if (valueBytes.length > AS_READ_BYTES_MAX) return encodeStructured(decodeStructured(valueBytes, trailerBytes(valueBytes)))
+    return isJsonPlain(value) ? valueBytes : undefined
   }
 }
 

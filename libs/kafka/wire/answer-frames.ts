@@ -7,6 +7,8 @@
 import { ANSWER_BYTES_MAX } from '../limits.ts'
 
 const SIZE_BYTES = 4
+/** An answer begins with the id of its request. */
+const CORRELATION_BYTES = 4
 const ROOM_BYTES = 64 * 1024
 
 /** What every socket of this thread writes into first; it is empty again before the next one writes. */
@@ -47,7 +49,7 @@ export class AnswerFrames {
     this.#known += part.length
     if (this.#known === SIZE_BYTES) {
       const size = this.#size.readInt32BE()
-      if (size <= 0 || size > ANSWER_BYTES_MAX)
+      if (size < CORRELATION_BYTES || size > ANSWER_BYTES_MAX)
         throw new RangeError(`an answer of ${size} bytes: this is no Kafka broker, or it expects TLS`)
       this.#answer = Buffer.allocUnsafe(size)
       this.#filled = 0

@@ -1,7 +1,7 @@
 /**
  * A connection of kafkajs that gets its requests from us and gives us the answers: the frame of a request goes to the socket in the parts in
- * which it was written, an answer is received where it stays. kafkajs copies each request twice, into memory that it fills with zeros before,
- * and joins an answer of pieces of 64 KiB. While it authenticates, it reads the answers itself.
+ * which it was written, an answer is received where it stays (over TLS: copied there). kafkajs copies each request twice, into memory that it
+ * fills with zeros before, and joins an answer of pieces of 64 KiB.
  */
 import type { Socket } from 'node:net'
 import { isIP, connect as tcpConnect } from 'node:net'
@@ -55,7 +55,6 @@ export class FramedConnection extends Connection {
 
   /** Called by kafkajs with what the socket has received; `bytes` are overwritten afterwards. */
   override processData(bytes: Uint8Array): void {
-    if (this.authHandlers !== null) return super.processData(Buffer.from(bytes))
     try {
       for (const answer of this.#frames.take(bytes)) {
         this.requestQueue.fulfillRequest({

@@ -1,5 +1,5 @@
 /**
- * All that Millrace uses of kafkajs, with types: a connection with TLS, SASL, request queue and time-outs, which frames answers. Reached
+ * All that Millrace uses of kafkajs, with types: a connection with TLS, SASL, request queue and time-outs. Reached
  * inside the package, which is pinned at exactly 2.2.4 and has no `exports` map; self-test.ts checks both at the start.
  *
  * Requests, records, transactions, groups and fetching are our own: those of kafkajs are wrong where exactly-once needs them
@@ -42,8 +42,6 @@ export interface KafkajsConnection {
     /** Gives an answer to who asked for it; `size`: with the correlation id. */
     fulfillRequest(answer: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void
   }
-  /** Null: it does not authenticate now. */
-  readonly authHandlers: object | null
   /** Takes what the socket has received. */
   processData(bytes: Uint8Array): void
   nextCorrelationId(): number

@@ -54,7 +54,7 @@ export interface WorkerOptions {
   readonly listsEffects?: boolean
   /** Called at each point of each commit (tests, fail-points). */
   readonly probe?: CommitProbe
-  /** Freezes values given to user code, so that code which changes them in place fails (test kit). */
+  /** Finds code that changes values in place: freezes those of state, and compares those that go on as they were read (test kit). */
   readonly freezeValues?: boolean
   onCommit?(task: string, milliseconds: number): void
   /** Part of their bounds that the tasks may use now, 0-1: below 1 while memory is short. Default 1. */

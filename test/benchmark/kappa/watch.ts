@@ -19,13 +19,15 @@ export interface Watched {
   readonly commitIntervalMs: number
   /** How often it is looked. Default 100: the questions take processor time of the broker that the contender would have. */
   readonly pollMs?: number
+  /** It stands still when nothing has changed for so long. Default: a minute. */
+  readonly stallMs?: number
 }
 
 const pollMsUsual = 100
 /** One question for each partition: with many partitions not so often, since the broker shares the machine. */
 const pollMsForPartition = 2
 const firstWithinMs = 120_000
-const stallMs = 60_000
+const stallMsUsual = 60_000
 /** Longer than any pause between the last input and what it causes: two commits, watermarks, one fetch. */
 const quietMs = 2_000
 const quietCommits = 4
@@ -61,7 +63,7 @@ export async function samplesUntilEnd<U>(log: Log, watched: Watched, look: () =>
       seen = state
     }
     if (positions.isInputDone && now - changedAt > quietFor) return samples
-    const limit = samples.length === 0 ? firstWithinMs : stallMs
+    const limit = samples.length === 0 ? firstWithinMs : (watched.stallMs ?? stallMsUsual)
     if (now - changedAt > limit)
       throw new StandsStill(`${watched.group} stands still for ${limit / 1_000} s at ${positions.text()}`, samples)
     await new Promise((resolve) => setTimeout(resolve, Math.max(watched.pollMs ?? pollMsUsual, watched.ends.length * pollMsForPartition)))

@@ -26,7 +26,7 @@ function planned(build: (flow: Flow) => void): readonly SubTopologyPlan[] {
 }
 
 /** What a stage writes for one record. */
-function written(plan: SubTopologyPlan | undefined, value: Uint8Array, host: Partial<TaskHost> = {}): readonly Emitted[] {
+function written(plan: SubTopologyPlan | undefined, value: Uint8Array, host: Partial<TaskHost> = {}, input = 0): readonly Emitted[] {
   const emitted: Emitted[] = []
   const program = plan?.instantiate({
     partition: 0,
@@ -37,7 +37,7 @@ function written(plan: SubTopologyPlan | undefined, value: Uint8Array, host: Par
     emit: (_output, _partition, _key, bytes) => emitted.push({ value: Buffer.from(bytes ?? []) }),
     ...host,
   })
-  const record = program?.read(0, 0, { offset: 5, timestamp: 0, key: Buffer.from('k'), value, headers: [] })
+  const record = program?.read(input, 0, { offset: 5, timestamp: 0, key: Buffer.from('k'), value, headers: [] })
   if (record !== undefined) program?.process(record, -Infinity)
   return emitted
 }
@@ -57,6 +57,12 @@ const sent = (steps: (stream: KeyedStream<string, Click>) => KeyedStream<string,
       Buffer.from(spaced),
     ),
   )
+
+/** A filter that does what none should. */
+function changes(click: Click): boolean {
+  ;(click as { n: number }).n += 1
+  return true
+}
 
 const again = '{"page":"ä","n":1}'
 
@@ -87,15 +93,56 @@ describe('a value before a keyBy', () => {
     expect(sent((stream) => stream, checked)).toEqual([again])
   })
 
-  it('is written anew when it is large: a topic that took it with its blanks must not refuse it here', () => {
+  it('is written anew where the format is made of another one, with a decoding of its own', () => {
+    const upgraded = { ...json(type<Click>()), decode: (bytes: Uint8Array): Click => ({ ...JSON.parse(Buffer.from(bytes).toString()), n: 7 }) }
+    expect(sent((stream) => stream, topic('clicks', { key: text, value: upgraded }))).toEqual(['{"page":"ä","n":7}'])
+  })
+
+  it('is decided for each input of a merge', () => {
+    const others = topic('others', { key: text, value: json(z.object({ page: z.string(), n: z.number() })) })
+    const [plan] = planned((flow) =>
+      flow
+        .merge(flow.stream(clicks), flow.stream(others))
+        .keyBy('all', () => 'all')
+        .count('count'),
+    )
+    expect([0, 1].map((input) => textOf(written(plan, Buffer.from(spaced), {}, input)))).toEqual([[spaced], [again]])
+  })
+
+  it('is written anew as it was read when it is large: a topic that took it with its blanks must not refuse it here', () => {
     const large = Buffer.from(`{"page":"a",${' '.repeat(300_000)}"n":1}`)
+    const [plan] = planned((flow) =>
+      flow
+        .stream(clicks)
+        .filter(changes)
+        .keyBy('all', () => 'all')
+        .count('count'),
+    )
+    expect(textOf(written(plan, large))).toEqual(['{"page":"a","n":1}'])
+  })
+
+  it('is refused where it is deeper than any state takes, and not by the next stage', () => {
+    const nested = (levels: number): Buffer => Buffer.from('['.repeat(levels) + ']'.repeat(levels))
     const [plan] = planned((flow) =>
       flow
         .stream(clicks)
         .keyBy('all', () => 'all')
         .count('count'),
     )
-    expect(textOf(written(plan, large))).toEqual(['{"page":"a","n":1}'])
+    expect(textOf(written(plan, nested(200)))).toEqual([nested(200).toString()])
+    expect(() => written(plan, nested(600))).toThrow('deeper than 500 levels')
+  })
+
+  it('is as it was read, also where another step has changed it', () => {
+    const [plan] = planned((flow) => {
+      const stream = flow.stream(clicks)
+      stream
+        .map((click) => Object.assign(click, { n: 9 }))
+        .keyBy('changed', () => 'all')
+        .count('changed')
+      stream.keyBy('all', () => 'all').count('count')
+    })
+    expect(textOf(written(plan, Buffer.from(spaced)))).toEqual(['{"page":"ä","n":9}', spaced])
   })
 
   it('goes through further stages as it is, with the path of its origin', () => {
@@ -134,10 +181,7 @@ describe('a value before a keyBy', () => {
     const [plan] = planned((flow) =>
       flow
         .stream(clicks)
-        .filter((click) => {
-          ;(click as { n: number }).n += 1
-          return true
-        })
+        .filter(changes)
         .keyBy('all', () => 'all')
         .count('count'),
     )

@@ -63,6 +63,16 @@ describe('answers as they come from a socket', () => {
     expect(answer?.length).toBe(1_000_000)
   })
 
+  it('do not mix, when two sockets of a thread receive in turn', () => {
+    const [one, other] = [new AnswerFrames(), new AnswerFrames()]
+    const [first, second] = [framed(Buffer.alloc(900, 'a')), framed(Buffer.alloc(900, 'b'))]
+    const got: Buffer[] = []
+    for (let at = 0; at < first.length; at += 100) {
+      got.push(...receive(one, first.subarray(at, at + 100), [100]), ...receive(other, second.subarray(at, at + 100), [100]))
+    }
+    expect(got.map((answer) => answer.toString())).toEqual(['a'.repeat(900), 'b'.repeat(900)])
+  })
+
   it('keep their bytes when the next ones come into the same room', () => {
     const frames = new AnswerFrames()
     const [first] = receive(frames, framed(Buffer.from('first')), [9])
@@ -74,6 +84,7 @@ describe('answers as they come from a socket', () => {
     ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request')],
     ['a TLS alert', Buffer.from([0x15, 3, 3, 0, 2, 2, 40])],
     ['nothing', sizeOf(0)],
+    ['less than the id of a request', sizeOf(3)],
     ['less than nothing', sizeOf(-1)],
     ['more than any answer', sizeOf(ANSWER_BYTES_MAX + 1)],
   ])('are not those of Kafka where the size is that of %s', (_, bytes) => {

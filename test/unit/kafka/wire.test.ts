@@ -190,6 +190,31 @@ describe('a link', () => {
     for (let turn = 0; turn < 3; turn += 1) expect((await link.send(metadataApi, { topics: [] })).clusterId === id).toBe(true)
   })
 
+  it('knows nothing on a new connection of what the one before had received', async () => {
+    let connections = 0
+    const server = createServer((socket) => {
+      connections += 1
+      const isFirst = connections === 1
+      socket.on('data', (request: Buffer) => {
+        const body = new ByteWriter().int32(request.readInt32BE(8)).int16(code.NONE)
+        const answer = new ByteWriter().bytesField(body.array(all, (range) => body.int16(range.key).int16(range.min).int16(range.max)).bytes).bytes
+        if (isFirst) socket.end(answer.subarray(0, answer.length - 3))
+        else socket.write(answer)
+      })
+    })
+    closers.push(() => server.close())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo // a TCP server that listens
+    for (const expected of ['Closed connection', undefined]) {
+      const connection = connectionTo(port)
+      await connection.connect()
+      const asked = connection.ask(apiVersionsApi, undefined, 0)
+      if (expected === undefined) expect((await asked).ranges).toHaveLength(all.length)
+      else await expect(asked).rejects.toThrow(expected)
+      await connection.disconnect()
+    }
+  })
+
   it('says at once that whoever answers is no broker', async () => {
     const server = createServer((socket) => socket.on('data', () => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')))
     closers.push(() => server.close())

@@ -34,6 +34,15 @@ describe('packed outgoing records', () => {
     )
   })
 
+  it('take a key as the text of its bytes', () => {
+    const every = Array.from({ length: 256 }, (_, byte) => byte)
+    for (const key of [0, 1, 24, 25, 60, 256].map((size) => Buffer.from(every.slice(256 - size)))) {
+      const packed = new PackedOutgoing()
+      packed.add(key.toString('latin1'), Buffer.from('value'), 1, [])
+      expect([...packed]).toEqual([{ key, value: Buffer.from('value'), timestamp: 1, headers: [] }])
+    }
+  })
+
   it('keep what was added when the buffers of the caller change', () => {
     const key = Buffer.from('key')
     const packed = new PackedOutgoing()

@@ -96,7 +96,7 @@ describe('the topology driver', () => {
     await app.close()
   })
 
-  it('fails when user code changes a value in place that goes to the next stage as it was read', async () => {
+  it('refuses a value that user code has changed in place and that goes to the next stage as it was read', async () => {
     const notes = topic('notes', { key: text, value: json(type<{ words: string[] }>()) })
     const leaky = topology('leaky', { version: 1 }, (flow) => {
       flow

@@ -94,7 +94,10 @@ describe('a value before a keyBy', () => {
   })
 
   it('is written anew where the format is made of another one, with a decoding of its own', () => {
-    const upgraded = { ...json(type<Click>()), decode: (bytes: Uint8Array): Click => ({ ...JSON.parse(Buffer.from(bytes).toString()), n: 7 }) }
+    const upgraded = {
+      ...json(type<Click>()),
+      decode: (bytes: Uint8Array): Click => ({ ...JSON.parse(Buffer.from(bytes).toString()), n: 7 }),
+    }
     expect(sent((stream) => stream, topic('clicks', { key: text, value: upgraded }))).toEqual(['{"page":"ä","n":7}'])
   })
 
@@ -139,7 +142,7 @@ describe('a value before a keyBy', () => {
       stream
         .map((click) => Object.assign(click, { n: 9 }))
         .keyBy('changed', () => 'all')
-        .count('changed')
+        .count('count-changed')
       stream.keyBy('all', () => 'all').count('count')
     })
     expect(textOf(written(plan, Buffer.from(spaced)))).toEqual(['{"page":"ä","n":9}', spaced])

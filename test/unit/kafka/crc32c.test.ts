@@ -17,7 +17,9 @@ describe('the checksum of a batch', () => {
 
   it('comes from the instruction where this repository is tested', async () => {
     const here = process.platform === 'linux' && process.arch === 'x64'
-    const { crc32c: native } = here ? await import('@node-rs/crc32') : { crc32c: (bytes: Uint8Array) => crc32cOfTables(bytes, 0, bytes.length) }
+    const { crc32c: native } = here
+      ? await import('@node-rs/crc32')
+      : { crc32c: (bytes: Uint8Array) => crc32cOfTables(bytes, 0, bytes.length) }
     expect(native(Buffer.from('123456789'))).toBe(0xe3069283)
   })
 

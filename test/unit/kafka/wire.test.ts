@@ -197,7 +197,9 @@ describe('a link', () => {
       const isFirst = connections === 1
       socket.on('data', (request: Buffer) => {
         const body = new ByteWriter().int32(request.readInt32BE(8)).int16(code.NONE)
-        const answer = new ByteWriter().bytesField(body.array(all, (range) => body.int16(range.key).int16(range.min).int16(range.max)).bytes).bytes
+        const answer = new ByteWriter().bytesField(
+          body.array(all, (range) => body.int16(range.key).int16(range.min).int16(range.max)).bytes,
+        ).bytes
         if (isFirst) socket.end(answer.subarray(0, answer.length - 3))
         else socket.write(answer)
       })

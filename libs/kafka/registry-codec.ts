@@ -7,6 +7,6 @@ export interface SchemaCodec {
   readonly schemaText: string
   /** Throws when our schema cannot read what the writer's schema writes. The reader throws on bytes that are not so. */
   readerOf(writer: unknown): (payload: Buffer) => unknown
-  /** Given our schema in the client's form, after registration. The writer throws on a value that does not fit the schema. */
-  writer(registered: unknown): (value: unknown) => Uint8Array
+  /** Given our schema in the client's form, after registration. The writer puts the payload behind `before`, and throws on a value that does not fit the schema. */
+  writer(registered: unknown): (value: unknown, before: Uint8Array) => Uint8Array
 }

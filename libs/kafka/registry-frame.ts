@@ -8,6 +8,8 @@
  * message to the innermost), all as zigzag varints. The first message of a file, [0], is written as the single byte 00.
  */
 
+import { asBuffer } from '../dataflow/cells.ts'
+
 const MAGIC = 0
 const PREFIX_BYTES = 5
 /** Deeper nesting than this is garbage, not Protobuf. */
@@ -22,12 +24,12 @@ export function schemaPrefix(id: number): Buffer {
 /** The id of the writer's schema; undefined when the bytes do not begin like this. */
 export function schemaIdOf(bytes: Uint8Array): number | undefined {
   if (bytes.length < PREFIX_BYTES || bytes[0] !== MAGIC) return undefined
-  return Buffer.from(bytes.buffer, bytes.byteOffset, PREFIX_BYTES).readInt32BE(1)
+  return ((bytes[1] ?? 0) << 24) | ((bytes[2] ?? 0) << 16) | ((bytes[3] ?? 0) << 8) | (bytes[4] ?? 0)
 }
 
 /** What follows the id; a view, not a copy. */
 export function payloadOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + PREFIX_BYTES, bytes.length - PREFIX_BYTES)
+  return asBuffer(bytes).subarray(PREFIX_BYTES)
 }
 
 export function encodeMessageIndex(index: readonly number[]): Buffer {

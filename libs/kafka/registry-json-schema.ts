@@ -8,9 +8,9 @@ export function jsonSchemaCodec(schema: object): SchemaCodec {
     readerOf: () => (payload) => JSON.parse(payload.toString('utf8')),
     writer: (registered) => {
       if (!canWrite(registered)) throw new Error('the registry client gave no JSON schema')
-      return (value) => {
+      return (value, before) => {
         try {
-          return registered.toBuffer(value)
+          return Buffer.concat([before, registered.toBuffer(value)])
         } catch (error) {
           const paths = error instanceof Error && 'paths' in error ? JSON.stringify(error.paths) : String(error)
           throw new Error(`the value does not fit the JSON schema: ${paths}`, { cause: error })

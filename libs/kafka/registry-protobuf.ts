@@ -30,10 +30,10 @@ export function protobufCodec(schema: string, messageName?: string): SchemaCodec
         return ours.toObject(ours.decode(new protobuf.Reader(message)), { longs: String, enums: String, defaults: true })
       }
     },
-    writer: () => (value) => {
+    writer: () => (value, before) => {
       const problem = misfit(ours, value, ours.name)
       if (problem !== undefined) throw new Error(`the value does not fit the Protobuf schema: ${problem}`)
-      return Buffer.concat([prefix, ours.encode(ours.fromObject(Object(value))).finish()])
+      return Buffer.concat([before, prefix, ours.encode(ours.fromObject(Object(value))).finish()])
     },
   }
 }

@@ -27,6 +27,9 @@ const ride = {
   token: Buffer.from([1, 2]),
   shared: true,
 }
+/** What stands before a message. */
+const NOTHING = Buffer.alloc(0)
+
 /** As the registry client gives a writer's schema: an object with one message of the file. */
 async function writerSchema(text: string): Promise<unknown> {
   const { default: protobuf } = await import('protobufjs')
@@ -36,14 +39,14 @@ async function writerSchema(text: string): Promise<unknown> {
 describe('a Protobuf message', () => {
   it('comes back as it was written, with its message index', async () => {
     const codec = protobufCodec(schema, 'city.Ride')
-    const written = codec.writer(undefined)(ride)
+    const written = codec.writer(undefined)(ride, NOTHING)
     expect([...written.subarray(0, 2)]).toEqual([2, 2])
     expect(codec.readerOf(await writerSchema(schema))(Buffer.from(written))).toEqual(ride)
   })
 
   it('has the defaults of Protobuf where nothing was sent, also when it is empty', async () => {
     const codec = protobufCodec(schema, 'city.Ride')
-    const read = codec.readerOf(await writerSchema(schema))(Buffer.from(codec.writer(undefined)({})))
+    const read = codec.readerOf(await writerSchema(schema))(Buffer.from(codec.writer(undefined)({}, NOTHING)))
     expect(read).toEqual({
       riderName: '',
       seats: 0,
@@ -57,7 +60,7 @@ describe('a Protobuf message', () => {
   })
 
   it('is refused when it is another message of the same file', async () => {
-    const other = protobufCodec(schema).writer(undefined)({ name: 'x' })
+    const other = protobufCodec(schema).writer(undefined)({ name: 'x' }, NOTHING)
     const reader = protobufCodec(schema, 'city.Ride').readerOf(await writerSchema(schema))
     expect(() => reader(Buffer.from(other))).toThrow('the message is .city.Other, expected .city.Ride')
     expect(() => reader(Buffer.from([18, 0]))).toThrow(/index 0,?|no message|index/)
@@ -76,6 +79,6 @@ describe('a Protobuf message', () => {
     { field: 'token', value: 'text', says: 'Ride.token is no bytes' },
     { field: 'colour', value: 'red', says: 'Ride.colour is no field' },
   ])('is not written with $value as $field', ({ field, value, says }) => {
-    expect(() => protobufCodec(schema, 'city.Ride').writer(undefined)({ ...ride, [field]: value })).toThrow(says)
+    expect(() => protobufCodec(schema, 'city.Ride').writer(undefined)({ ...ride, [field]: value }, NOTHING)).toThrow(says)
   })
 })

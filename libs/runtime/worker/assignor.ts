@@ -3,7 +3,8 @@
  *
  * 1. Every member gets floor(tasks / members) or one more.
  * 2. A task stays where it runs, as long as 1 allows. Who must give tasks up keeps its share of each stage, so that a joining member does
- *    not get one whole stage, and gives away first what others have a copy of.
+ *    not get one whole stage, and gives away first what others have a more complete copy of than itself (it has only begun to acquire it),
+ *    then what they have a copy of at all.
  * 3. A task that moves goes to the most complete copy that may take it, else to the member with the fewest tasks (and the fewest of its stage).
  * 4. A copy is never on the owner's member. It stays where it is, else it is made from the most complete remains; it moves only to a member
  *    with at least two copies fewer.
@@ -103,11 +104,17 @@ function assignOwners(tasks: readonly TaskName[], members: readonly Candidate[])
   const shares = new Shares(members, tasks.length)
   const ownerOf = new Map<string, Candidate>()
   for (const member of members) for (const name of member.running) if (!ownerOf.has(name)) ownerOf.set(name, member)
-  const copied = (task: TaskName): boolean =>
-    members.some((member) => member !== ownerOf.get(taskId(task)) && member.stores.has(taskId(task)))
+  /** 0: nobody else has a copy. 1: others have one. 2: a more complete one than the owner. */
+  const copied = (task: TaskName): number => {
+    const name = taskId(task)
+    const owner = ownerOf.get(name)
+    const others = members.flatMap((member) => (member === owner ? [] : [member.stores.get(name) ?? -1]))
+    const best = Math.max(-1, ...others)
+    return best < 0 ? 0 : best > (owner?.stores.get(name) ?? 0) ? 2 : 1
+  }
   const perMember = (stage: string): number => tasks.filter((task) => task.subTopology === stage).length / members.length
 
-  let left: readonly TaskName[] = [...tasks.filter((task) => !copied(task)), ...tasks.filter(copied)]
+  let left: readonly TaskName[] = tasks.toSorted((a, b) => copied(a) - copied(b))
   for (const share of [(stage: string) => Math.floor(perMember(stage)), (stage: string) => Math.ceil(perMember(stage)), () => Infinity]) {
     left = left.filter((task) => {
       const memberId = ownerOf.get(taskId(task))?.memberId

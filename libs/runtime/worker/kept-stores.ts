@@ -68,6 +68,10 @@ export class KeptStores {
   get all(): readonly KeptStore[] {
     return [...this.#kept.values()].filter(({ task }) => !this.#inUse.has(task))
   }
+  /** How complete the store of a task is that was found or closed here, in use or not; 0: not known. */
+  progressOf(task: string): number {
+    return this.#kept.get(task)?.progress ?? 0
+  }
   /** Since the worker started. */
   get removed(): number {
     return this.#removed

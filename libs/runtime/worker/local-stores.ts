@@ -49,13 +49,19 @@ export class LocalStores {
     const stores = new Map<string, number>()
     for (const { task, progress } of this.#kept.all) stores.set(task, progress)
     for (const { name, positions } of this.standbys.values()) stores.set(name, progressOf(positions))
-    for (const task of tasks.values()) if (hasState(task)) stores.set(task.name, progressOf(task.held?.state.mark?.changelogs ?? {}))
+    for (const task of tasks.values()) if (hasState(task)) stores.set(task.name, this.#progressOf(task))
     return {
       running: [...tasks.keys()],
       stores,
       following: [...this.standbys.keys()],
       unwell: this.#trouble.stands(this.#context.clock.monotonic()),
     }
+  }
+
+  /** One that is being acquired has what was found when its store was looked at. */
+  #progressOf(task: Task): number {
+    const mark = task.held?.state.mark
+    return mark === undefined ? this.#kept.progressOf(task.name) : progressOf(mark.changelogs)
   }
 
   /** Closes a task; its store stays, for the day that the task comes back. */

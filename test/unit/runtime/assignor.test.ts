@@ -66,6 +66,11 @@ describe('the assignor', () => {
     ])
     expect(given).toEqual({ m0: ['a.1'], m1: ['a.0'], m2: [] })
   })
+  it('takes from who came first and had all for a moment what others have whole, also where they have a beginning of the rest', () => {
+    const first = member('m1', ['a.0', 'a.1', 'a.2', 'a.3'], { 'a.0': 0, 'a.1': 100, 'a.2': 0, 'a.3': 100 })
+    const second = member('m0', [], { 'a.0': 100, 'a.1': 3, 'a.2': 100, 'a.3': 3 })
+    expect(assigned(tasks('a', 4), [first, second])).toEqual({ m0: ['a.0', 'a.2'], m1: ['a.1', 'a.3'] })
+  })
   it('does not depend on the order of the members', () => {
     const members = [member('m2', ['a.0']), member('m0'), member('m1', [], { 'a.3': 5 })]
     expect(assigned(tasks('a', 5), members)).toEqual(assigned(tasks('a', 5), members.toReversed()))

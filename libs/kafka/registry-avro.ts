@@ -32,9 +32,11 @@ function typeOf(schema: object): Type {
 }
 
 /** False where a value may hold what is of a class nevertheless: branches of a wrapped union, errors. */
-function givesPlain(type: Type, seen: ReadonlySet<Type> = new Set()): boolean {
+function givesPlain(type: Type, seen = new Set<Type>()): boolean {
+  // One that is not plain has ended the search.
   if (seen.has(type)) return true
-  const inner = (one: Type): boolean => givesPlain(one, new Set([...seen, type]))
+  seen.add(type)
+  const inner = (one: Type): boolean => givesPlain(one, seen)
   if (type instanceof avsc.types.RecordType) return type.typeName === 'record' && type.fields.every((field) => inner(field.type))
   if (type instanceof avsc.types.ArrayType) return inner(type.itemsType)
   if (type instanceof avsc.types.MapType) return inner(type.valuesType)

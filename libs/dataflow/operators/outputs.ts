@@ -176,13 +176,15 @@ export class RepartitionWriter {
     if (!this.#valuesAreAsRead || valueBytes === undefined) return undefined
     if (this.#host.findsChangedValues === true) assertUnchanged(value, valueBytes)
     if (valueBytes.length <= SHALLOW_BYTES_MAX) return valueBytes
-    if (valueBytes.length > AS_READ_BYTES_MAX) return encodeStructured(decodeStructured(valueBytes, trailerBytes(valueBytes)))
+    if (valueBytes.length > AS_READ_BYTES_MAX) return writtenAnew(valueBytes)
     return isJsonPlain(value) ? valueBytes : undefined
   }
 }
 
+const writtenAnew = (value: Uint8Array): Uint8Array => encodeStructured(decodeStructured(value, trailerBytes(value)))
+
 function assertUnchanged(value: unknown, bytes: Uint8Array): void {
-  if (Buffer.compare(encodeStructured(value), encodeStructured(decodeStructured(bytes, trailerBytes(bytes)))) === 0) return
+  if (Buffer.compare(encodeStructured(value), writtenAnew(bytes)) === 0) return
   throw new TypeError('user code has changed a value in place that the next stage gets as it was read: give another value, with map()')
 }
 

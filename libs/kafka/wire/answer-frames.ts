@@ -6,9 +6,10 @@
  */
 import { ANSWER_BYTES_MAX } from '../limits.ts'
 
-const SIZE_BYTES = 4
+/** Before each request and answer. */
+export const SIZE_BYTES = 4
 /** An answer begins with the id of its request. */
-const CORRELATION_BYTES = 4
+export const CORRELATION_BYTES = 4
 const ROOM_BYTES = 64 * 1024
 
 /** What every socket of this thread writes into first; it is empty again before the next one writes. */

@@ -7,13 +7,11 @@ import type { Socket } from 'node:net'
 import { isIP, connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import { assert } from '../../faults/fault.ts'
-import { AnswerFrames } from './answer-frames.ts'
+import { AnswerFrames, CORRELATION_BYTES, SIZE_BYTES } from './answer-frames.ts'
 import type { Api } from './api.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { Connection, type Answered, type KafkajsConnectionOptions, type SocketTarget } from './kafkajs.ts'
 
-const SIZE_BYTES = 4
-const CORRELATION_BYTES = 4
 const KEEP_ALIVE_MS = 60_000
 
 export class FramedConnection extends Connection {

@@ -108,13 +108,13 @@ function assignOwners(tasks: readonly TaskName[], members: readonly Candidate[])
   const copied = (task: TaskName): number => {
     const name = taskId(task)
     const owner = ownerOf.get(name)
-    const others = members.flatMap((member) => (member === owner ? [] : [member.stores.get(name) ?? -1]))
-    const best = Math.max(-1, ...others)
+    const best = Math.max(-1, ...members.map((member) => (member === owner ? -1 : (member.stores.get(name) ?? -1))))
     return best < 0 ? 0 : best > (owner?.stores.get(name) ?? 0) ? 2 : 1
   }
   const perMember = (stage: string): number => tasks.filter((task) => task.subTopology === stage).length / members.length
 
-  let left: readonly TaskName[] = tasks.toSorted((a, b) => copied(a) - copied(b))
+  const degrees = new Map(tasks.map((task) => [task, copied(task)]))
+  let left: readonly TaskName[] = [0, 1, 2].flatMap((degree) => tasks.filter((task) => degrees.get(task) === degree))
   for (const share of [(stage: string) => Math.floor(perMember(stage)), (stage: string) => Math.ceil(perMember(stage)), () => Infinity]) {
     left = left.filter((task) => {
       const memberId = ownerOf.get(taskId(task))?.memberId

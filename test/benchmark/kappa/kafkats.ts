@@ -48,7 +48,7 @@ export const kafkats: Scenario = {
       done.push(theirs, own)
       for (const measured of [theirs, own]) say(lineOf(measured))
     }
-    return section(done)
+    return section(done, recordsKafkats[size])
   },
 }
 
@@ -82,7 +82,8 @@ function contender(ground: Ground, application: string, input: string, output: s
   }
 }
 
-function section(done: readonly Measurement[]): Section {
+/** `asked`: records that @kafkats/flow was given. */
+function section(done: readonly Measurement[], asked: number): Section {
   const of = (name: string): Measurement[] => done.filter((one) => one.name === name)
   const rates = (name: string): Map<number, number> => new Map(of(name).map(({ round, recordsPerSecond }) => [round, recordsPerSecond]))
   const ratio = spreadOf(ratios(rates('millrace'), rates('kafkats-flow')))
@@ -103,7 +104,7 @@ function section(done: readonly Measurement[]): Section {
       ...(still.length === 0
         ? []
         : [
-            `In ${still.length} of ${of('kafkats-flow').length} rounds @kafkats/flow did nothing more for a minute after ${where} of ${whole(recordsKafkats.full)} records, with no error: its pace is that up to there, and its output was not judged.`,
+            `In ${still.length} of ${of('kafkats-flow').length} rounds @kafkats/flow did nothing more for a minute after ${where} of ${whole(asked)} records, with no error: its pace is that up to there, and its output was not judged.`,
           ]),
     ],
     tables: [{ head: ['contender', 'records/s', 'range', 'CPU us/record', 'peak memory', 'records'], rows: names.map(row) }],

@@ -45,18 +45,19 @@ function written(plan: SubTopologyPlan | undefined, value: Uint8Array, host: Par
 const textOf = (emitted: readonly Emitted[]): string[] =>
   emitted.map(({ value }) => Buffer.from(value.subarray(0, value.length - trailerBytes(value))).toString())
 
+/** The stage before a keyBy. */
+const stageOf = (
+  steps: (stream: KeyedStream<string, Click>) => KeyedStream<string, unknown> = (stream) => stream,
+  from: Topic<string, Click> = clicks,
+): SubTopologyPlan | undefined =>
+  planned((flow) =>
+    steps(flow.stream(from))
+      .keyBy('all', () => 'all')
+      .count('count'),
+  )[0]
+
 /** Text of what goes to the next stage of the record `spaced`. */
-const sent = (steps: (stream: KeyedStream<string, Click>) => KeyedStream<string, unknown>, from: Topic<string, Click> = clicks): string[] =>
-  textOf(
-    written(
-      planned((flow) =>
-        steps(flow.stream(from))
-          .keyBy('all', () => 'all')
-          .count('count'),
-      )[0],
-      Buffer.from(spaced),
-    ),
-  )
+const sent = (...stage: Parameters<typeof stageOf>): string[] => textOf(written(stageOf(...stage), Buffer.from(spaced)))
 
 /** A filter that does what none should. */
 function changes(click: Click): boolean {
@@ -114,24 +115,13 @@ describe('a value before a keyBy', () => {
 
   it('is written anew as it was read when it is large: a topic that took it with its blanks must not refuse it here', () => {
     const large = Buffer.from(`{"page":"a",${' '.repeat(300_000)}"n":1}`)
-    const [plan] = planned((flow) =>
-      flow
-        .stream(clicks)
-        .filter(changes)
-        .keyBy('all', () => 'all')
-        .count('count'),
-    )
+    const plan = stageOf((stream) => stream.filter(changes))
     expect(textOf(written(plan, large))).toEqual(['{"page":"a","n":1}'])
   })
 
   it('is refused where it is deeper than any state takes, and not by the next stage', () => {
     const nested = (levels: number): Buffer => Buffer.from('['.repeat(levels) + ']'.repeat(levels))
-    const [plan] = planned((flow) =>
-      flow
-        .stream(clicks)
-        .keyBy('all', () => 'all')
-        .count('count'),
-    )
+    const plan = stageOf()
     expect(textOf(written(plan, nested(200)))).toEqual([nested(200).toString()])
     expect(() => written(plan, nested(600))).toThrow('deeper than 500 levels')
   })
@@ -181,13 +171,7 @@ describe('a value before a keyBy', () => {
   })
 
   it('is not changed in place: the test kit finds who does', () => {
-    const [plan] = planned((flow) =>
-      flow
-        .stream(clicks)
-        .filter(changes)
-        .keyBy('all', () => 'all')
-        .count('count'),
-    )
+    const plan = stageOf((stream) => stream.filter(changes))
     expect(() => written(plan, Buffer.from(spaced), { findsChangedValues: true })).toThrow('has changed a value in place')
     expect(textOf(written(plan, Buffer.from(spaced)))).toEqual([spaced])
   })

@@ -1,4 +1,4 @@
-/** Checks of this machine: Node, RocksDB, state directory, disk, descriptors, memory. */
+/** Checks of this machine: Node, RocksDB, state directory, disk, descriptors, checksums, memory. */
 import { constants, existsSync, readFileSync } from 'node:fs'
 import { access, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
@@ -22,6 +22,7 @@ export async function machineChecks(settings: Settings, directory: string): Prom
     ...(await attempt('state directory', 'Set stateDirectory to a directory that this user can write.', () => directoryCheck(directory))),
     ...(await attempt('disk', 'Set stateDirectory to a disk with room.', () => diskCheck(directory))),
     descriptorCheck(),
+    checksumCheck((await import('../kafka/codec/crc32c.ts')).isChecksumNative),
     memoryCheck(settings),
   ]
   return checks
@@ -76,6 +77,16 @@ function descriptorCheck(): Check {
         `Raise the limit to ${DESCRIPTORS_MIN} or more (ulimit -n, LimitNOFILE): RocksDB keeps its files open.`,
       )
     : ok(name, Number.isFinite(limit) ? `at most ${limit}` : 'no limit')
+}
+
+export function checksumCheck(isNative: boolean): Check {
+  const name = 'checksums'
+  if (isNative) return ok(name, 'by the processor, with @node-rs/crc32')
+  return warning(
+    name,
+    `by tables: @node-rs/crc32 does not load on ${process.platform}-${process.arch}`,
+    'Run npm ci without --omit=optional, which installs its binary. Without it all works, a few percent slower.',
+  )
 }
 
 function memoryCheck(settings: Settings): Check {

@@ -1,6 +1,7 @@
 /** Keys and values as two pieces of memory that move between threads without copies: lengths, and all bytes one after another. */
 import { asBuffer } from '../dataflow/cells.ts'
 import { copyBytes, copyPart } from '../dataflow/copy-bytes.ts'
+import { continued, GROWS_BY, largerBytes } from '../dataflow/growing-memory.ts'
 import type { StoreWrite, StoreWrites } from './store.ts'
 
 export interface PackedEntries {
@@ -13,11 +14,8 @@ const NONE = -1
 
 const NO_BYTES = Buffer.alloc(0)
 const WRITES_FIRST = 64
-/** Of a short key and a small value. Pages that are not used take no memory. */
+/** Of a short key and a small value. */
 const BYTES_EACH = 128
-const GROWS_BY = 4
-/** Large memory does not grow by its own size. */
-const GROWTH_BYTES_MAX = 16 * 2 ** 20
 
 /** Writes on their way to a store: made one by one, without an object for any of them. */
 export class PackedWrites implements StoreWrites {
@@ -95,16 +93,8 @@ export class PackedWrites implements StoreWrites {
   }
 
   #reserve(size: number): void {
-    if (2 * this.#length === this.#lengths.length) {
-      const larger = new Int32Array(GROWS_BY * this.#lengths.length)
-      larger.set(this.#lengths)
-      this.#lengths = larger
-    }
-    if (this.#end + size <= this.#bytes.length) return
-    const { length } = this.#bytes
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.#end + size, Math.min(GROWS_BY * length, length + GROWTH_BYTES_MAX)))
-    this.#bytes.copy(larger, 0, 0, this.#end)
-    this.#bytes = larger
+    if (2 * this.#length === this.#lengths.length) this.#lengths = continued(this.#lengths, new Int32Array(GROWS_BY * this.#lengths.length))
+    if (this.#end + size > this.#bytes.length) this.#bytes = largerBytes(this.#bytes, this.#end, size)
   }
 }
 

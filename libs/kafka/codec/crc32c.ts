@@ -49,6 +49,9 @@ const native = ((): Checksum | undefined => {
   }
 })()
 
+/** False: every checksum comes from tables. */
+export const isChecksumNative = native !== undefined
+
 /** Checksum of `bytes[start, end)` as an unsigned 32-bit number. */
 export const crc32c = (bytes: Uint8Array, start: number, end: number): number =>
   native === undefined || end - start < NATIVE_BYTES_MIN ? crc32cOfTables(bytes, start, end) : native(bytes.subarray(start, end))

@@ -4,13 +4,12 @@
  */
 import type { KeyBytes } from '../../dataflow/cells.ts'
 import { copyBytes, copyKeyBytes, copyPart } from '../../dataflow/copy-bytes.ts'
+import { continued, GROWS_BY, largerBytes } from '../../dataflow/growing-memory.ts'
 import type { Header, OutgoingRecord, OutgoingRecords } from './log.ts'
 import { NO_HEADERS, NULL_SIZE } from './log.ts'
 
 const BYTES_FIRST = 512
 const RECORDS_FIRST = 8
-/** What is copied while it grows is a third of the end. */
-const GROWS_BY = 4
 
 export class PackedOutgoing implements OutgoingRecords {
   #bytes = Buffer.allocUnsafeSlow(BYTES_FIRST)
@@ -103,19 +102,10 @@ export class PackedOutgoing implements OutgoingRecords {
   #reserve(size: number): void {
     if (this.#length === this.#starts.length) {
       const records = GROWS_BY * this.#length
-      this.#starts = longer(this.#starts, new Float64Array(records))
-      this.#timestamps = longer(this.#timestamps, new Float64Array(records))
-      this.#sizes = longer(this.#sizes, new Int32Array(2 * records))
+      this.#starts = continued(this.#starts, new Float64Array(records))
+      this.#timestamps = continued(this.#timestamps, new Float64Array(records))
+      this.#sizes = continued(this.#sizes, new Int32Array(2 * records))
     }
-    const needed = this.#end + size
-    if (needed <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, GROWS_BY * this.#bytes.length))
-    this.#bytes.copy(larger, 0, 0, this.#end)
-    this.#bytes = larger
+    if (this.#end + size > this.#bytes.length) this.#bytes = largerBytes(this.#bytes, this.#end, size)
   }
-}
-
-function longer<Numbers extends Float64Array | Int32Array>(from: Numbers, to: Numbers): Numbers {
-  to.set(from)
-  return to
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { nodeCheck } from '../../../libs/command/machine-checks.ts'
+import { checksumCheck, nodeCheck } from '../../../libs/command/machine-checks.ts'
 import { durabilityNotes } from '../../../libs/command/topic-report.ts'
 import { exitCodes } from '../../../libs/command/exit-codes.ts'
 import { Fault } from '../../../libs/faults/fault.ts'
@@ -36,10 +36,26 @@ describe('millrace doctor', () => {
   it('checks machine and cluster, and leaves no trace', async () => {
     const facts = await doctor()
     expect(facts).toMatchObject({ code: exitCodes.ok, failed: 0 })
-    for (const name of ['settings', 'Node', 'RocksDB', 'state directory', 'disk', 'file descriptors', 'memory', 'brokers', 'transactions'])
+    for (const name of [
+      'settings',
+      'Node',
+      'RocksDB',
+      'state directory',
+      'disk',
+      'file descriptors',
+      'checksums',
+      'memory',
+      'brokers',
+      'transactions',
+    ])
       expect(of(facts, name)).toBeDefined()
     expect(existsSync(join(directory, '.millrace'))).toBe(false)
     expect(await world.cluster.admin.listTopics()).toEqual([])
+  })
+
+  it('says when checksums are slower here than they could be', () => {
+    expect(checksumCheck(true).verdict).toBe('ok')
+    expect(checksumCheck(false)).toMatchObject({ verdict: 'warning', cure: expect.stringContaining('--omit=optional') })
   })
 
   it('gives every check that is not well a cure', async () => {

@@ -115,6 +115,8 @@ export function shapeHeaps({ memoryBytes, workers, processorsToSpare, world }: H
   // V8 would round it up to a power of two.
   const rounded = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(SEMI_SPACE_MIB_MAX, semiSpace))))
   world.setHeapFlag(`--max-semi-space-size=${rounded}`)
+  // Else 64 MiB of new buffers begin a full collection, whatever lives: of all cached values, every other second. So they count as garbage does.
+  world.setHeapFlag('--external-memory-accounted-in-global-limit')
   // Threads that collect young garbage together wait for one another; where each processor has its worker, that only costs.
   if (processorsToSpare <= 0) world.setHeapFlag('--no-parallel-scavenge')
 }

@@ -1,6 +1,7 @@
 /**
  * What the tasks of a worker may hold in memory. Each gets its part as if this worker had all tasks of the application: it may come to that.
  */
+import { getHeapStatistics } from 'node:v8'
 import type { Settings } from '../settings/settings.ts'
 import type { TaskWiring } from './wiring.ts'
 
@@ -19,11 +20,19 @@ export interface TaskMemory {
 const COMMIT_PARTS = 8 * 2 * 3
 const COMMIT_BYTES_MIN = 64 * 1024
 
-/** `share`: what is left of it while memory is short, 0-1. */
-export function taskMemory(settings: Settings, tasks: readonly TaskWiring[], share: () => number): TaskMemory {
+/** Decoded values may take this part of the heap of their thread, whatever the settings say: a heap that is full ends the process. */
+const OF_HEAP = 1 / 2
+
+/** `share`: what is left of it while memory is short, 0-1. `heapBytesMax`: where V8 ends the heap of this thread. */
+export function taskMemory(
+  settings: Settings,
+  tasks: readonly TaskWiring[],
+  share: () => number,
+  heapBytesMax = getHeapStatistics().heap_size_limit,
+): TaskMemory {
   const stateful = tasks.filter((task) => task.changelogs.size > 0).length
   // Half of the memory for state is for decoded values, half for RocksDB.
-  const cacheBytes = settings.stateMemoryBytes / 2 / Math.max(1, stateful)
+  const cacheBytes = Math.min(settings.stateMemoryBytes / 2, OF_HEAP * heapBytesMax) / Math.max(1, stateful)
   const commitBytes = Math.min(settings.commitBytesMax, settings.memoryBytes / COMMIT_PARTS / Math.max(1, tasks.length))
   return {
     cacheBytesMax: () => share() * cacheBytes,

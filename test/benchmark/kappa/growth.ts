@@ -1,4 +1,4 @@
-/** How the cost of a record grows with keys, partitions, open windows and the commit interval: Millrace alone, one run for each value. */
+/** How the cost of a record grows with partitions, open windows and the commit interval: Millrace alone, one run for each value. */
 import type { Ground, NamedWorkload } from './ground.ts'
 import type { Measurement } from './measure.ts'
 import type { Scenario, Section } from './section.ts'
@@ -22,18 +22,8 @@ const axes: readonly {
   readonly name: string
   readonly title: string
   readonly unit: string
-  readonly notes?: readonly string[]
   readonly cases: readonly Case[]
 }[] = [
-  {
-    name: 'growth-keys',
-    title: 'Cost against keys',
-    unit: 'keys',
-    notes: [
-      'The fewer the keys, the more records of a commit change the same one: these become one change, which is encoded, sent to the changelog and to the output, and written into the store once. What grows is that, so results for each record stand beside it.',
-    ],
-    cases: [1_000, 10_000, 100_000, 1_000_000, 5_000_000].map((value) => ({ ...usual, value, keys: value })),
-  },
   {
     name: 'growth-partitions',
     title: 'Cost against partitions',
@@ -56,7 +46,6 @@ const axes: readonly {
 ]
 
 const records = { full: 600_000, quick: 100_000 }
-const recordsForKey = 2
 
 export const growth: readonly Scenario[] = axes.map((axis) => ({
   name: axis.name,
@@ -75,8 +64,7 @@ export const growth: readonly Scenario[] = axes.map((axis) => ({
 
 async function once(ground: Ground, one: Case): Promise<Measurement> {
   const { options } = ground.setup
-  // Each key a few times, so that most records find their key.
-  const count = options.records ?? Math.max(options.quick ? records.quick : records.full, one.keys * recordsForKey)
+  const count = options.records ?? (options.quick ? records.quick : records.full)
   const sum = sumWorkload({ title: 'growth', full: { records: count, keys: one.keys }, quick: undefined })
   const named: NamedWorkload = { name: one.workload, workload: one.workload === 'sum-100k' ? sum : await workloadNamed(one.workload) }
   const input = await ground.load(named, { records: count, keys: one.keys, partitions: one.partitions })
@@ -87,21 +75,20 @@ async function once(ground: Ground, one: Case): Promise<Measurement> {
 }
 
 function section(
-  { name, title, unit, notes = [] }: (typeof axes)[number],
+  { name, title, unit }: (typeof axes)[number],
   done: readonly { readonly value: number; readonly measured: Measurement }[],
 ): Section {
   return {
     title,
-    notes,
+    notes: [],
     tables: [
       {
-        head: [unit, 'records/s', 'CPU us/record', "broker's", 'results/record', 'peak memory'],
+        head: [unit, 'records/s', 'CPU us/record', "broker's", 'peak memory'],
         rows: done.map(({ value, measured }) => [
           whole(value),
           whole(measured.recordsPerSecond),
           measured.cpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown',
           measured.brokerCpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown',
-          ((measured.results ?? 0) / measured.records).toFixed(2),
           mib(measured.rssPeakBytes),
         ]),
       },

@@ -19,14 +19,10 @@ export default workload({
   peer: undefined,
   full: { records: 6_500_000, keys: 5_000_000 },
   quick: undefined,
-  plan: ({ records, keys, partitions }) => {
-    const totals = new Totals({ count: keys, nameOf: accountName })
-    const heard = (account: number, { amount }: Payment): void => totals.add(account, amount)
+  plan: (size) => {
+    const totals = new Totals({ count: size.keys, nameOf: accountName })
     return {
-      *records() {
-        yield* payments({ records: keys, keys, partitions, everyKey: true }, heard)
-        yield* payments({ records: records - keys, keys, partitions }, heard)
-      },
+      records: () => payments({ ...size, eachKey: 'first' }, (account, { amount }) => totals.add(account, amount)),
       check: () => totals.check(),
     }
   },

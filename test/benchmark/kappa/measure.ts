@@ -37,12 +37,21 @@ export interface Look {
   readonly machine: MachineUsage
 }
 
+export interface MeasureOptions {
+  readonly round: number
+  /** Undefined: not a process that we know. */
+  readonly brokerPid: number | undefined
+  readonly mayStandStill: boolean
+  /** Share of the records that is left out. Default 0.3. */
+  readonly warmUp?: number | undefined
+}
+
 /** When it resolves all input is committed and the contender still runs; one that `mayStandStill` is measured up to where it does. */
 export async function measure(
   log: Log,
   child: ContenderProcess,
   watched: Watched,
-  { round, brokerPid, mayStandStill }: { readonly round: number; readonly brokerPid: number | undefined; readonly mayStandStill: boolean },
+  { round, brokerPid, mayStandStill, warmUp }: MeasureOptions,
 ): Promise<Measurement> {
   const { name } = child.contender
   const look = (): Look => ({
@@ -53,25 +62,29 @@ export async function measure(
   })
   try {
     const samples = await Promise.race([samplesUntilEnd(log, watched, look), child.failed])
-    return conclude(name, round, recordsIn(watched.ends), samples, child.startedAt)
+    return conclude({ name, round, records: recordsIn(watched.ends), startedAt: child.startedAt, warmUp }, samples)
   } catch (error) {
     if (!(error instanceof StandsStill) || !mayStandStill) throw error
     const samples = (error as StandsStill<Look>).samples // of the call above
     const done = samples.at(-1)?.positions ?? 0
-    return { ...conclude(name, round, done, samples, child.startedAt), stoodStill: true }
+    return { ...conclude({ name, round, records: done, startedAt: child.startedAt, warmUp }, samples), stoodStill: true }
   }
+}
+
+export interface Watching extends Pick<MeasureOptions, 'round' | 'warmUp'> {
+  readonly name: ContenderName
+  readonly records: number
+  /** Of the process, epoch ms. */
+  readonly startedAt: number
 }
 
 /** Pure. Throws where the run was too short to have a rate. */
 export function conclude(
-  name: ContenderName,
-  round: number,
-  records: number,
+  { name, round, records, startedAt, warmUp = warmUpShare }: Watching,
   samples: readonly Sample<Look>[],
-  startedAt: number,
 ): Measurement {
   const whole = stretchFrom(samples, records, 0)
-  const warm = stretchFrom(samples, records, warmUpShare)
+  const warm = stretchFrom(samples, records, warmUp)
   const first = samples.at(0)
   if (whole === undefined || warm === undefined || first === undefined)
     throw new Error(`${name} has done ${records} records between two looks: too few to measure`)

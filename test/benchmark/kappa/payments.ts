@@ -20,8 +20,11 @@ export interface Payment {
 }
 
 export interface PaymentOptions extends InputSize {
-  /** Each key occurs as often as the others, in an order that no cache likes. Default: keys are drawn. */
-  readonly everyKey?: boolean
+  /**
+   * Records whose keys are all different, in an order that no cache likes: `always`, round after round, or only the `first` ones, until each
+   * key was there once. Default: keys are drawn.
+   */
+  readonly eachKey?: 'always' | 'first'
   /** Length of the note; default none, which makes records of about 100 bytes. */
   readonly noteLength?: number
   /** Other than JSON text. */
@@ -44,12 +47,13 @@ export function* payments(
   options: PaymentOptions,
   heard: (account: number, payment: Payment, partition: number) => void,
 ): Generator<PlannedRecord> {
-  const { records, keys, partitions, everyKey = false, noteLength = 0, encode = asJson } = options
+  const { records, keys, partitions, eachKey, noteLength = 0, encode = asJson } = options
   const random = randomNumbers(20_250_101)
   const note = 'Thank you for your purchase. '.repeat(Math.ceil(noteLength / 29)).slice(0, noteLength)
   for (let index = 0; index < records; index += 1) {
     const drawn = Math.floor(random() * keys)
-    const number = everyKey ? (index * stride) % keys : drawn
+    const isNext = eachKey === 'always' || (eachKey === 'first' && index < keys)
+    const number = isNext ? (index * stride) % keys : drawn
     const key = Buffer.from(accountName(number))
     const partition = partitionOf(toKeyBytes(key), partitions)
     const payment: Payment = {

@@ -153,7 +153,7 @@ export class RestartPlan implements Plan {
   }
 
   *records(): Generator<PlannedRecord> {
-    const size = { records: this.#keys, keys: this.#keys, partitions: this.#partitions, everyKey: true }
+    const size = { records: this.#keys, keys: this.#keys, partitions: this.#partitions, eachKey: 'always' as const }
     let last = 0
     for (const record of payments(size, (account, { amount }) => {
       last = account

@@ -35,7 +35,7 @@ export const restart: Scenario = {
     // Every key once.
     const one: NamedWorkload = {
       name: 'sum-5m',
-      workload: sumWorkload({ title: 'restart', full: { records: keys, keys }, quick: undefined }, { everyKey: true }),
+      workload: sumWorkload({ title: 'restart', full: { records: keys, keys }, quick: undefined }, { eachKey: 'always' }),
     }
     const names = contendersOf(one, options)
     const results = new Map<ContenderName, Restarts[]>(names.map((name) => [name, []]))

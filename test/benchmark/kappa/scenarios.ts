@@ -1,5 +1,6 @@
 /** Everything that `--only` may name. */
 import { growth } from './growth.ts'
+import { growthKeys } from './growth-keys.ts'
 import { kafkats } from './kafkats.ts'
 import { largeState } from './large-state.ts'
 import { latency } from './latency.ts'
@@ -11,7 +12,7 @@ import type { Scenario } from './section.ts'
 import { stages } from './stages.ts'
 import { workloadNamed, workloadNames } from './workload.ts'
 
-const scenarios: readonly Scenario[] = [kafkats, latency, restart, replay, ...growth, largeState, stages]
+const scenarios: readonly Scenario[] = [kafkats, latency, restart, replay, growthKeys, ...growth, largeState, stages]
 
 export interface Chosen {
   readonly workloads: readonly NamedWorkload[]

@@ -1,6 +1,6 @@
 /** A workload on a preloaded input: the contenders in turn, each time as a new application with empty state, each output checked. */
 import { ContenderProcess } from './contender-process.ts'
-import type { Contender, ContenderName } from './contenders.ts'
+import type { Contender, ContenderName, MillraceOptions } from './contenders.ts'
 import type { Ground, LoadedInput, NamedWorkload } from './ground.ts'
 import { measure, type Measurement } from './measure.ts'
 import type { BenchOptions } from './options.ts'
@@ -57,12 +57,12 @@ export async function throughputOnce(
   ground: Ground,
   one: NamedWorkload,
   name: ContenderName,
-  given: ThroughputRun & { readonly input: LoadedInput; readonly round: number },
+  given: ThroughputRun & Omit<FreshRun, 'mayStandStill'> & { readonly millraceOptions?: Partial<MillraceOptions> },
 ): Promise<Measurement> {
-  const { threads, commitIntervalMs, input } = given
+  const { threads, commitIntervalMs, input, millraceOptions } = given
   const names = { brokers: ground.setup.brokers, input: input.topic, workload: one.name, threads, commitIntervalMs }
   return onFreshOutput(ground, `${name} (${one.name})`, given, (application, output) =>
-    ground.contender(name, one, { ...names, application, output, stateDirectory: ground.stateDirectory(application) }),
+    ground.contender(name, one, { ...names, application, output, stateDirectory: ground.stateDirectory(application) }, millraceOptions),
   )
 }
 
@@ -72,13 +72,15 @@ export interface FreshRun {
   readonly commitIntervalMs: number
   /** Measures what stands still up to there, and does not judge its output then. Default: that fails. */
   readonly mayStandStill?: boolean
+  /** Share of the records that is left out of what is measured. Default 0.3. */
+  readonly warmUp?: number
 }
 
 /** Runs a contender on an output of its own, checks the output, and removes it with all that the contender has made. */
 export async function onFreshOutput(
   ground: Ground,
   who: string,
-  { input, round, commitIntervalMs, mayStandStill = false }: FreshRun,
+  { input, round, commitIntervalMs, mayStandStill = false, warmUp }: FreshRun,
   contenderOf: (application: string, output: string) => Contender,
 ): Promise<Measurement> {
   const { log, brokerPid } = ground.setup
@@ -90,7 +92,7 @@ export async function onFreshOutput(
   let measured: Measurement
   try {
     const watched = { group: child.contender.group, application, ends: input.ends, output, commitIntervalMs }
-    measured = await measure(log, child, watched, { round, brokerPid, mayStandStill })
+    measured = await measure(log, child, watched, { round, brokerPid, mayStandStill, warmUp })
   } finally {
     await child.end()
   }

@@ -8,5 +8,5 @@ export default sumWorkload(
     quick: undefined,
     roundsMax: 1,
   },
-  { everyKey: true },
+  { eachKey: 'always' },
 )

@@ -89,7 +89,7 @@ describe('the measured stretch of a run', () => {
       { at: 12_000, positions: 500, usage: look(2) },
       { at: 14_000, positions: 1_000, usage: look(6) },
     ]
-    const result = conclude('millrace', 1, 1_000, watched, 10_000)
+    const result = conclude({ name: 'millrace', round: 1, records: 1_000, startedAt: 10_000 }, watched)
     expect(result).toMatchObject({
       recordsPerSecond: 250,
       wholeRecordsPerSecond: 300,
@@ -99,10 +99,13 @@ describe('the measured stretch of a run', () => {
     expect(result.cpuMicrosecondsPerRecord).toBeCloseTo(8_000)
     expect(result.brokerCpuMicrosecondsPerRecord).toBeCloseTo(4_000)
     expect(result.othersShare).toBeCloseTo(0.125)
+    expect(conclude({ name: 'millrace', round: 1, records: 1_000, startedAt: 10_000, warmUp: 0.05 }, watched)).toMatchObject({
+      recordsPerSecond: 300,
+    })
   })
 
   it('is not made up where there is none', () => {
-    expect(() => conclude('millrace', 1, 1_000, [], 0)).toThrow('too few to measure')
+    expect(() => conclude({ name: 'millrace', round: 1, records: 1_000, startedAt: 0 }, [])).toThrow('too few to measure')
   })
 })
 

@@ -26,6 +26,12 @@ describe('the memory of a task', () => {
     expect(one.commitBytesMax() * 8 * 2 * 3).toBeCloseTo(64 * MIB)
   })
 
+  it('leaves half of the heap to all else, whatever is set: a full heap would end the process', () => {
+    const much = { ...budget, memoryBytes: 32_768 * MIB, stateMemoryBytes: 16_384 * MIB }
+    expect(taskMemory(much, tasks(8, 4), () => 1, 4_096 * MIB).cacheBytesMax()).toBe(512 * MIB)
+    expect(taskMemory(much, tasks(8, 4), () => 1, 65_536 * MIB).cacheBytesMax()).toBe(2_048 * MIB)
+  })
+
   it('is never more than commitBytesMax', () => {
     expect(taskMemory({ ...budget, commitBytesMax: MIB }, tasks(2, 2), () => 1).commitBytesMax()).toBe(MIB)
   })

@@ -46,6 +46,8 @@ const axes: readonly {
 ]
 
 const records = { full: 600_000, quick: 100_000 }
+/** Some commits' worth at any pace: a rate is between two of them. */
+const recordsForIntervalMs = 2_000
 
 export const growth: readonly Scenario[] = axes.map((axis) => ({
   name: axis.name,
@@ -64,7 +66,7 @@ export const growth: readonly Scenario[] = axes.map((axis) => ({
 
 async function once(ground: Ground, one: Case): Promise<Measurement> {
   const { options } = ground.setup
-  const count = options.records ?? (options.quick ? records.quick : records.full)
+  const count = options.records ?? Math.max(options.quick ? records.quick : records.full, one.commitIntervalMs * recordsForIntervalMs)
   const sum = sumWorkload({ title: 'growth', full: { records: count, keys: one.keys }, quick: undefined })
   const named: NamedWorkload = { name: one.workload, workload: one.workload === 'sum-100k' ? sum : await workloadNamed(one.workload) }
   const input = await ground.load(named, { records: count, keys: one.keys, partitions: one.partitions })

@@ -94,7 +94,7 @@ function section(done: readonly Measurement[], asked: number): Section {
     const { min, median, max } = spreadOf(of(name).map(({ recordsPerSecond }) => recordsPerSecond))
     const cpu = spreadOf(of(name).map(({ cpuMicrosecondsPerRecord }) => cpuMicrosecondsPerRecord ?? 0))
     const peak = Math.max(...of(name).map(({ rssPeakBytes }) => rssPeakBytes))
-    return [name, whole(median), `${whole(min)}-${whole(max)}`, cpu.median.toFixed(1), mib(peak), String(of(name)[0]?.records ?? 0)]
+    return [name, whole(median), `${whole(min)}-${whole(max)}`, cpu.median.toFixed(1), mib(peak), whole(of(name)[0]?.records ?? 0)]
   }
   return {
     title: 'Against @kafkats/flow',

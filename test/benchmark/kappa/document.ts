@@ -2,7 +2,7 @@
 import { ratio, spreadText, summaries } from './report.ts'
 import type { Circumstances, Results, WorkloadResult } from './results.ts'
 import type { BarChart, Chart, Table } from './section.ts'
-import { mib, percent, whole } from './text.ts'
+import { mib, micros, percent, whole } from './text.ts'
 
 /** In the repository. */
 export const chartsDirectory = 'deploy/guide/benchmarks'
@@ -103,8 +103,8 @@ function costTable(workloads: readonly Named[]): Table {
       summaries(measurements).map((one) => [
         `\`${name}\``,
         one.name,
-        one.cpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown',
-        one.brokerCpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown',
+        micros(one.cpuMicrosecondsPerRecord),
+        micros(one.brokerCpuMicrosecondsPerRecord),
         whole(one.wholeRecordsPerSecond),
         `${one.startSeconds.toFixed(1)} s`,
         mib(one.rssPeakBytes),

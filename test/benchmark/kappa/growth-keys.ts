@@ -8,7 +8,7 @@ import { warmUpShare } from './progress.ts'
 import { lineOf } from './report.ts'
 import type { Scenario, Section } from './section.ts'
 import { sumWorkload } from './sum-workload.ts'
-import { mib, whole } from './text.ts'
+import { mib, micros, whole } from './text.ts'
 import { throughputOnce } from './throughput.ts'
 
 const counts = [1_000, 10_000, 100_000, 1_000_000, 5_000_000]
@@ -75,8 +75,8 @@ function section(done: readonly Run[]): Section {
           whole(keys),
           memory,
           whole(measured.recordsPerSecond),
-          measured.cpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown',
-          measured.brokerCpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown',
+          micros(measured.cpuMicrosecondsPerRecord),
+          micros(measured.brokerCpuMicrosecondsPerRecord),
           ((measured.results ?? 0) / measured.records).toFixed(2),
           mib(measured.rssPeakBytes),
         ]),

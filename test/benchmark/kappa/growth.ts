@@ -4,7 +4,7 @@ import type { Measurement } from './measure.ts'
 import type { Scenario, Section } from './section.ts'
 import { sumWorkload } from './sum-workload.ts'
 import { lineOf } from './report.ts'
-import { mib, whole } from './text.ts'
+import { mib, micros, whole } from './text.ts'
 import { throughputOnce } from './throughput.ts'
 import { workloadNamed } from './workload.ts'
 
@@ -89,8 +89,8 @@ function section(
         rows: done.map(({ value, measured }) => [
           whole(value),
           whole(measured.recordsPerSecond),
-          measured.cpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown',
-          measured.brokerCpuMicrosecondsPerRecord?.toFixed(1) ?? 'unknown',
+          micros(measured.cpuMicrosecondsPerRecord),
+          micros(measured.brokerCpuMicrosecondsPerRecord),
           mib(measured.rssPeakBytes),
         ]),
       },

@@ -9,7 +9,7 @@ import type { Ground, LoadedInput, NamedWorkload } from './ground.ts'
 import type { ProcessUsage } from './process-usage.ts'
 import type { Sample } from './progress.ts'
 import type { Scenario, Section } from './section.ts'
-import { mib, whole } from './text.ts'
+import { mib, micros, whole } from './text.ts'
 import { checkOutput, makeTopic } from './topics.ts'
 import { samplesUntilEnd } from './watch.ts'
 import { workloadNamed } from './workload.ts'
@@ -95,7 +95,7 @@ function section(records: number, keys: number, { samples, diskBytes }: Filled):
           whole(to),
           to <= keys ? 'new keys' : 'keys at random',
           whole(recordsPerSecond),
-          cpuMicroseconds?.toFixed(1) ?? 'unknown',
+          micros(cpuMicroseconds),
           mib(rssBytes),
         ]),
       },

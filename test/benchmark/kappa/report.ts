@@ -2,7 +2,7 @@
 import type { ContenderName } from './contenders.ts'
 import type { Measurement } from './measure.ts'
 import { median, ratios, spreadOf, type Spread } from './statistics.ts'
-import { columns, mib, percent, whole } from './text.ts'
+import { columns, mib, micros, percent, whole } from './text.ts'
 
 export interface Summary {
   readonly name: ContenderName
@@ -53,7 +53,6 @@ export function ratio(all: readonly Measurement[], of: (one: Measurement) => num
 }
 
 export const spreadText = ({ min, median: middle, max }: Spread): string => `${middle.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`
-const micros = (value: number | undefined): string => value?.toFixed(1) ?? 'unknown'
 
 const titles = ['', 'records/s', 'min', 'max', 'with warm-up', 'CPU us/record', "broker's", 'first commit', 'peak memory', 'rounds']
 

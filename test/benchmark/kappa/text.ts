@@ -4,6 +4,8 @@ const mebibyte = 2 ** 20
 
 export const whole = (value: number): string => Math.round(value).toLocaleString('en')
 export const mib = (bytes: number): string => `${whole(bytes / mebibyte)} MiB`
+/** Undefined: not known on this system. */
+export const micros = (value: number | undefined): string => value?.toFixed(1) ?? 'unknown'
 export const percent = (share: number): string => `${Math.round(share * 100)} %`
 
 /** For a terminal: the first column to the left, the others to the right. */

@@ -47,6 +47,13 @@ describe('the payments of the benchmark', () => {
     expect(new Set(counts.values())).toEqual(new Set([2]))
     expect(counts.size).toBe(150)
   })
+
+  it('have each key once before any other where that is asked for', () => {
+    const heard: number[] = []
+    for (const _ of payments({ ...size, records: 300, eachKey: 'first' }, (account) => heard.push(account))) nobody()
+    expect(new Set(heard.slice(0, 150)).size).toBe(150)
+    expect(new Set(heard.slice(150)).size).toBeLessThan(150)
+  })
 })
 
 describe('the checks of the benchmark', () => {
